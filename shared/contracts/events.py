@@ -1,0 +1,161 @@
+"""The events. Past tense, one struct each; the class's `VERSION` is the major version in the type on the wire.
+
+A published version is only ever added to: a new field has a default, nothing is renamed, removed or narrowed
+(tests/contract/test_contracts.py holds the golden examples against it). Closed lists travel as plain strings, so that a reader
+keeps a value that it does not know yet.
+
+Two blocks hold what is known of a lead. `contact` says who it is: it travels on leads.received only and is kept by intake and
+tracker only. `facts` is all that a rule may ask and holds no contact data; LeadScored and LeadAssigned carry it onward.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+import msgspec
+
+Facts = dict[str, Any]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What every event has: the lead it is about."""
+
+    VERSION: ClassVar[int] = 1
+
+    lead_id: UUID
+
+
+class Contact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who the person is and what they wrote. `extra` keeps every answer that no field is mapped to."""
+
+    name: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    company: str | None = None
+    street: str | None = None
+    message: str | None = None
+    extra: dict[str, Any] = {}
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """One rule that added to a score, and by how much. The reasons of a score add up to it."""
+
+    text: str
+    points: int
+
+
+class LeadReceived(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """intake: a person expressed interest, and it is stored."""
+
+    received_at: datetime
+    source: str
+    contact: Contact
+    facts: Facts
+    warnings: list[str] = []
+
+
+class LeadScored(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """scoring: how good the lead is, by which version of the shared definition, and why."""
+
+    received_at: datetime
+    points: int
+    grade: str
+    qualification: str
+    reasons: list[Reason]
+    scorecard_version: int
+    facts: Facts
+
+
+class LeadAssigned(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """router: one agent owns the lead from now until AssignmentEnded. `why` is a sentence for a person."""
+
+    assignment_id: UUID
+    agent_id: UUID
+    agent_name: str
+    pool: str
+    rule: str | None = None
+    why: str
+    policy_version: int
+    received_at: datetime
+    assigned_at: datetime
+    points: int
+    grade: str
+    qualification: str
+    facts: Facts
+
+
+class LeadQueued(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """router: nobody in the pool may receive now; the lead waits. `gates` counts the members that each gate stopped."""
+
+    pool: str
+    rule: str | None = None
+    why: str
+    policy_version: int
+    queued_at: datetime
+    gates: dict[str, int] = {}
+
+
+class LeadRejected(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """router: the lead is not routed, and why: its qualification is not one that the policy routes, or it is over already."""
+
+    code: str
+    why: str
+    policy_version: int
+    rejected_at: datetime
+
+
+class AssignmentEnded(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """router: the agent no longer owns the lead. `reason` is closed, declined, expired, returned, reassigned, merged or erased."""
+
+    assignment_id: UUID
+    agent_id: UUID
+    reason: str
+    ended_at: datetime
+    outcome: str | None = None
+
+
+class StageChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """tracker: somebody said how the lead is doing. `assignment_id` is the one that was open as far as the tracker knew."""
+
+    stage: str
+    previous: str
+    changed_at: datetime
+    by: str
+    reason: str | None = None
+    note: str | None = None
+    assignment_id: UUID | None = None
+    agent_id: UUID | None = None
+    value: float | None = None
+    currency: str | None = None
+
+
+class FirstResponded(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """tracker: the lead was contacted for the first time. `seconds` is from receipt to contact, None if receipt is not known yet."""
+
+    responded_at: datetime
+    by: str
+    seconds: float | None = None
+    assignment_id: UUID | None = None
+    agent_id: UUID | None = None
+
+
+def type_name(kind: type[Event]) -> str:
+    """The CloudEvents type: `handoff.LeadReceived.v1`."""
+    return f"handoff.{kind.__name__}.v{kind.VERSION}"
+
+
+PUBLISHED: tuple[type[Event], ...] = (
+    LeadReceived,
+    LeadScored,
+    LeadAssigned,
+    LeadQueued,
+    LeadRejected,
+    AssignmentEnded,
+    StageChanged,
+    FirstResponded,
+)
+REGISTRY: dict[str, type[Event]] = {type_name(kind): kind for kind in PUBLISHED}

@@ -1,0 +1,187 @@
+"""The unit of work: one transaction, the events that leave with it, and what to do once it is durable.
+
+    async with database.begin() as uow:      # BEGIN
+        ...                                  # stores read and write through uow; handlers call uow.emit
+                                             # the outbox rows, then COMMIT; or ROLLBACK if anything was raised
+
+Only the edges open one: the consumer, the HTTP dependency, intake's group writer, a service's own loops. Hot statements run on the
+driver's connection (`fetch`, `execute`: positional `$1` parameters); admin routes may use SQLAlchemy Core (`run`). Both are the same
+transaction: SQLAlchemy's pool hands out connections in autocommit mode, and BEGIN and COMMIT are said here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeAlias, TypeVar, cast
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from sqlalchemy import CursorResult, Executable, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from shared.clock import Clock
+from shared.contracts.envelope import Cause, Outgoing, pack
+from shared.contracts.events import Event
+from shared.db.faults import is_world, translated
+from shared.errors import OutcomeUnknown
+
+_encode = msgspec.json.Encoder().encode
+T = TypeVar("T")
+Row: TypeAlias = Mapping[str, Any]
+
+
+class Database:
+    """One service's database: a pool, the schema's name, and what the process remembers between units of work."""
+
+    def __init__(self, dsn: str, *, service: str, topic: str, clock: Clock, pool_size: int = 6) -> None:
+        self.service = service
+        self.topic = topic
+        self.clock = clock
+        self.dsn = dsn
+        self.memory: dict[type, Any] = {}
+        self.committed: Callable[[], None] = lambda: None  # the relay listens: there may be something to publish
+        self._engine = _engine(dsn, pool_size)
+
+    @contextlib.asynccontextmanager
+    async def begin(self) -> AsyncIterator[UnitOfWork]:
+        """Opens a unit of work and commits it at the end of the block. Raises Transient, Permanent or OutcomeUnknown."""
+        with translated():
+            async with self._engine.connect() as connection:
+                driver = (await connection.get_raw_connection()).driver_connection
+                assert driver is not None
+                uow = UnitOfWork(self, connection, driver)
+                try:
+                    await driver.execute("BEGIN")
+                    yield uow
+                    await uow._commit()
+                except BaseException:
+                    await _abandon(connection, driver)
+                    raise
+        uow._settled()
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+class UnitOfWork:
+    """An open transaction. Stores and handlers get it as an argument; they never commit."""
+
+    def __init__(self, database: Database, connection: AsyncConnection, driver: asyncpg.Connection) -> None:
+        self.now: datetime = database.clock.now()
+        self.clock = database.clock
+        self.service = database.service
+        self._database = database
+        self._connection = connection
+        self._driver = driver
+        self._outbox: list[Outgoing] = []
+        self._after: list[Callable[[], None]] = []
+
+    async def fetch(self, sql: str, *args: object) -> list[Row]:
+        return await self._driver.fetch(sql, *args)  # type: ignore[no-any-return]
+
+    async def fetchrow(self, sql: str, *args: object) -> Row | None:
+        return await self._driver.fetchrow(sql, *args)  # type: ignore[no-any-return]
+
+    async def fetchval(self, sql: str, *args: object) -> Any:
+        return await self._driver.fetchval(sql, *args)
+
+    async def execute(self, sql: str, *args: object) -> str:
+        """Runs a statement; returns PostgreSQL's command tag, such as `UPDATE 3`."""
+        return str(await self._driver.execute(sql, *args))
+
+    async def run(self, statement: Executable) -> CursorResult[Any]:
+        """Runs a SQLAlchemy Core statement: for routes that build their query from filters."""
+        return await self._connection.execute(statement)
+
+    def emit(self, event: Event, *, sequence: int, cause: Cause) -> UUID:
+        """Sends an event with this transaction, on the service's own topic. Returns its id.
+
+        Whoever emits for a lead holds that lead's row lock and has advanced its sequence in this transaction. Raises Permanent
+        for an event over 256 KiB.
+        """
+        id = self.clock.uuid7()
+        self._outbox.append(
+            pack(
+                event,
+                topic=self._database.topic,
+                source=f"/handoff/{self.service}",
+                id=id,
+                time=self.now,
+                sequence=sequence,
+                cause=cause,
+            )
+        )
+        return id
+
+    def memory(self, kind: type[T]) -> T:
+        """What this process remembers of that kind. It must be checked against the database under a lock before it is believed."""
+        found = self._database.memory.get(kind)
+        if found is None:
+            found = self._database.memory[kind] = kind()
+        return cast(T, found)
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Calls `action` once the transaction is durable, and not at all otherwise: for advancing caches and waking loops."""
+        self._after.append(action)
+
+    async def _commit(self) -> None:
+        if self._outbox:
+            await insert_outbox(self, self._outbox)
+        try:
+            await self._driver.execute("COMMIT")
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError) or is_world(error):
+                raise OutcomeUnknown("the connection was lost while the transaction was committed") from error
+            raise
+
+    def _settled(self) -> None:
+        for action in self._after:
+            action()
+        if self._outbox:
+            self._database.committed()
+
+
+def to_json(value: object) -> str:
+    """What a `jsonb` parameter takes on the driver's connection. What comes back from the database is parsed already."""
+    return _encode(value).decode()
+
+
+async def insert_outbox(uow: UnitOfWork, records: Sequence[Outgoing]) -> None:
+    """One statement, the last before COMMIT: ids are drawn while the leads' locks are held, so their order is the leads' order."""
+    await uow.execute(
+        f"INSERT INTO {uow.service}.outbox (topic, key, headers, value) "
+        "SELECT topic, key, headers, value FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bytea[]) "
+        "WITH ORDINALITY AS r(topic, key, headers, value, n) ORDER BY n",
+        [record.topic for record in records],
+        [record.key for record in records],
+        [record.headers for record in records],
+        [record.value for record in records],
+    )
+
+
+async def _abandon(connection: AsyncConnection, driver: asyncpg.Connection) -> None:
+    """Rolls back; a connection that cannot is thrown away, so that no lock outlives the work."""
+    try:
+        await asyncio.shield(asyncio.wait_for(driver.execute("ROLLBACK"), timeout=2))
+    except BaseException:  # noqa: BLE001 - whatever is wrong, the connection must not go back into the pool
+        driver.terminate()
+        with contextlib.suppress(Exception):
+            await connection.invalidate()
+
+
+def _engine(dsn: str, pool_size: int) -> AsyncEngine:
+    url = make_url(dsn).set(drivername="postgresql+asyncpg")
+    return create_async_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=2,
+        json_serializer=to_json,
+        json_deserializer=msgspec.json.decode,
+        connect_args={"timeout": 5, "server_settings": {"jit": "off"}},
+    )

@@ -1,0 +1,1 @@
+"""HTTP: one factory for every service's FastAPI app, its guard, its problem documents and its platform routes."""

@@ -1,0 +1,152 @@
+"""`python -m tests.bench`: floors, every system, floors again; a table and a JSON file.
+
+Ends with 1 when a lead was lost, doubled or refused anywhere; a missed target is shown in the table and ends with 0,
+because a machine shared with others says little about a change.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import uvloop
+
+from tests.bench import report
+from tests.bench.children import ChildFailed
+from tests.bench.environment import Environment
+from tests.bench.floors import measure_floors
+from tests.bench.measure import measure_system
+from tests.bench.measurement import BenchmarkFailed, Measurement, SystemResult
+from tests.bench.naive.system import NaivePipeline
+from tests.bench.servers import kafka, postgres
+from tests.bench.system import SystemUnderTest
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A system; `leads` bounds its capacity runs, so that what a slow one has to drain does not last for minutes."""
+
+    build: Callable[[Environment], SystemUnderTest]
+    leads: int | None = None
+    needs_kafka: bool = False
+
+
+STAGES = {
+    "naive-postgres": Stage(NaivePipeline, leads=1500),
+    "naive-kafka": Stage(lambda env: NaivePipeline(env, env.kafka or ""), leads=1500, needs_kafka=True),
+}
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.partition("\n")[0])
+    parser.add_argument("--only", nargs="*", choices=sorted(STAGES), default=list(STAGES), help="these systems")
+    parser.add_argument("--connections", type=int, nargs="+", default=[64, 128, 256], help="of the capacity runs")
+    parser.add_argument("--seconds", type=float, default=20.0, help="longest closed loop, and the open loop")
+    parser.add_argument("--floor-seconds", type=float, default=4.0)
+    parser.add_argument("--drain", type=float, default=120.0, help="longest wait for the last lead, in seconds")
+    parser.add_argument("--dsn", default=os.environ.get("BENCH_DSN"), help="PostgreSQL; the embedded one by default")
+    parser.add_argument(
+        "--kafka", default=os.environ.get("KAFKA_BOOTSTRAP"), help="bootstrap address; by default a broker of its own"
+    )
+    parser.add_argument("--json", type=Path, default=None, help="default: bench-<run>.json")
+    return parser.parse_args()
+
+
+@asynccontextmanager
+async def environment(arguments: argparse.Namespace) -> AsyncIterator[Environment]:
+    """A folder, the servers and a name for this run; what it started ends with it."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        async with postgres(arguments.dsn, folder) as dsn, broker(arguments, folder) as bootstrap:
+            yield Environment(dsn, bootstrap, folder, uuid.uuid4().hex[:8])
+
+
+def broker(arguments: argparse.Namespace, folder: Path) -> AbstractAsyncContextManager[str | None]:
+    wanted = any(STAGES[name].needs_kafka for name in arguments.only)
+    return kafka(arguments.kafka, folder) if wanted else nullcontext(None)
+
+
+async def run_stages(arguments: argparse.Namespace, environment: Environment, results: report.Results) -> None:
+    """Fills `results` stage by stage."""
+    say("floors")
+    results.before += await floors(arguments, environment)
+    for name in arguments.only:
+        stage = STAGES[name]
+        if stage.needs_kafka and not environment.kafka:
+            say(f"{name}: left out, for want of a broker (see above)")
+            continue
+        say(name)
+        try:
+            results.systems.append(await run_system(stage, arguments, environment))
+        except (BenchmarkFailed, ChildFailed, TimeoutError) as failure:
+            # The others are still worth measuring; the run ends with 1 all the same.
+            results.failures.append(f"{name}: {failure}")
+            say(f"FAILED {results.failures[-1]}")
+    say("floors again")
+    results.after += await floors(arguments, environment)
+
+
+async def floors(arguments: argparse.Namespace, environment: Environment) -> list[Measurement]:
+    connections, seconds = arguments.connections[0], arguments.floor_seconds
+    return await measure_floors(environment, connections=connections, seconds=seconds)
+
+
+async def run_system(stage: Stage, arguments: argparse.Namespace, environment: Environment) -> SystemResult:
+    return await measure_system(
+        stage.build(environment),
+        environment,
+        connections=arguments.connections,
+        leads=stage.leads,
+        seconds=arguments.seconds,
+        drain=arguments.drain,
+    )
+
+
+async def server_version(dsn: str) -> str:
+    connection = await asyncpg.connect(dsn)
+    try:
+        return str(await connection.fetchval("SHOW server_version"))
+    finally:
+        await connection.close()
+
+
+def say(what: str) -> None:
+    print(f"bench: {what}", file=sys.stderr, flush=True)
+
+
+def stop_on_termination() -> None:
+    """SIGTERM unwinds like an interrupt, so that no server outlives the run."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+
+async def main() -> int:
+    arguments, results = parse_arguments(), report.Results()
+    stop_on_termination()
+    # The client of the broker reports each retry as an error; what was lost for good shows in the counts.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    async with environment(arguments) as shared:
+        await run_stages(arguments, shared, results)
+        path = arguments.json or Path(f"bench-{shared.run}.json")
+        report.write(path, results, report.machine(await server_version(shared.dsn)))
+    print(report.table(results.rows()))
+    say(f"written to {path}")
+    for failure in results.failures:
+        say(f"FAILED {failure}")
+    return 1 if results.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(uvloop.run(main()))

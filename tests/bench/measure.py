@@ -1,0 +1,111 @@
+"""The method: capacity by a closed loop, latency by an open loop at a tenth of it, and a count check after each."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from tests.bench.accounting import Usage, resident_mib
+from tests.bench.children import until
+from tests.bench.environment import Environment
+from tests.bench.measurement import BenchmarkFailed, Capacity, Paced, SystemResult
+from tests.bench.quantile import in_milliseconds
+from tests.bench.system import Counts, SystemUnderTest
+
+_WARM_UP_LEADS = 200
+_DRAIN_POLL = 0.1
+
+
+async def measure_system(
+    system: SystemUnderTest,
+    environment: Environment,
+    *,
+    connections: list[int],
+    leads: int | None,
+    seconds: float,
+    drain: float,
+) -> SystemResult:
+    """Starts the system, measures it and stops it.
+
+    A capacity run ends after `leads` (if given) or `seconds`, whichever comes first, and each may take `drain` seconds to finish.
+
+    Raises:
+        BenchmarkFailed: a lead was refused, lost or counted twice, or the drain took too long.
+    """
+    try:
+        await system.start()
+        await _load(system, environment, connections=8, total=_WARM_UP_LEADS, limit=seconds + drain)
+        await _drained(system, _WARM_UP_LEADS, drain)
+        runs = [
+            await capacity(system, environment, connections=n, leads=leads, seconds=seconds, drain=drain) for n in connections
+        ]
+        rate = max(run.end_to_end for run in runs) / 10
+        return SystemResult(system.name, runs, await paced(system, environment, rate=rate, seconds=seconds, drain=drain))
+    finally:
+        await system.stop()
+
+
+async def capacity(
+    system: SystemUnderTest, environment: Environment, *, connections: int, leads: int | None, seconds: float, drain: float
+) -> Capacity:
+    """One closed-loop run from a drained system to a drained system."""
+    roots = {**system.processes(), **await environment.backing_processes()}
+    stored, before = (await system.counts()).received, Usage.of(roots)
+    load = await _load(system, environment, connections=connections, total=leads, seconds=seconds, limit=seconds + drain)
+    ended = await _drained(system, stored + load["accepted"], drain)
+    used, accepted = Usage.of(roots).since(before), load["accepted"]
+    return Capacity(
+        connections=connections,
+        accepted=accepted,
+        intake=load["rate"],
+        end_to_end=round(accepted / (ended - load["first_sent"]), 1),
+        drain_s=round(ended - load["last_answered"], 2),
+        latency_ms=load["latency_ms"],
+        cpu_us={name: round(cpu / accepted * 1e6, 1) for name, cpu in used.trees.items()},
+        generator_us=load["cpu_us_per_request"],
+        foreign_s=round(used.foreign(load["cpu_seconds"]), 2),
+        stolen_s=round(used.stolen, 2),
+        rss_mib={name: resident_mib(pid) for name, pid in system.processes().items()},
+    )
+
+
+async def paced(system: SystemUnderTest, environment: Environment, *, rate: float, seconds: float, drain: float) -> Paced:
+    """One open-loop run at `rate` leads a second."""
+    stored, started = (await system.counts()).received, time.time()
+    load = await _load(system, environment, connections=64, rate=rate, seconds=seconds, limit=seconds + drain)
+    await _drained(system, stored + load["accepted"], drain)
+    waits = await system.intake_to_assigned(started)
+    if len(waits) != load["accepted"]:
+        raise BenchmarkFailed(f"{system.name}: {load['accepted']} accepted, {len(waits)} with both stamps")
+    return Paced(
+        rate=round(rate, 1),
+        accepted=load["accepted"],
+        assigned_ms=in_milliseconds(waits),
+        latency_ms=load["latency_ms"],
+        late_ms=load["late_ms"],
+    )
+
+
+async def _load(system: SystemUnderTest, environment: Environment, *, limit: float, **options: float | None) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {system.token}"} if system.token else {}
+    stored = (await system.counts()).received
+    load = await environment.generate(system.intake_url, headers=headers, limit=limit, first_sequence=stored, **options)
+    if load["failures"] or load["accepted"] != load["sent"] or not load["accepted"]:
+        raise BenchmarkFailed(f"{system.name}: of {load['sent']} sent: {load['statuses']}, {load['failures']}")
+    return load
+
+
+async def _drained(system: SystemUnderTest, leads: int, patience: float) -> float:
+    """Waits until all are through; returns when that was seen, in Unix seconds."""
+    last: Counts | None = None
+
+    async def complete() -> bool:
+        nonlocal last
+        last = await system.counts()
+        return last.complete(leads)
+
+    try:
+        await until(complete, "drain", timeout=patience, poll=_DRAIN_POLL)
+    except TimeoutError:
+        raise BenchmarkFailed(f"{system.name}: {leads} leads accepted, after {patience:.0f} s {last}") from None
+    return time.time()

@@ -1,0 +1,48 @@
+"""Fixtures: one real PostgreSQL a session, one fresh database a test, copied from a migrated template."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+from shared.auth import Tokens
+from shared.db.embedded import Server
+from shared.telemetry import configure_logging
+from tests.support import postgres
+from tests.support.installation import Installation, make_tokens, prepare_template, service_dsns
+
+TEMPLATE = "handoff_template"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _logs() -> None:
+    configure_logging(level="warning")
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    with postgres.session_server() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def template(server: Server) -> str:
+    async def make() -> str:
+        return await postgres.make_template(server, TEMPLATE, prepare=lambda dsn: prepare_template(dsn, server, TEMPLATE))
+
+    return asyncio.run(make())
+
+
+@pytest.fixture(scope="session")
+def tokens(tmp_path_factory: pytest.TempPathFactory) -> Tokens:
+    return make_tokens(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture
+async def installation(server: Server, template: str, tokens: Tokens) -> AsyncIterator[Installation]:
+    async with postgres.create_database(server, template=template) as dsn:
+        database = urlsplit(dsn).path.lstrip("/")
+        yield Installation(dsn, service_dsns(server, database), tokens)

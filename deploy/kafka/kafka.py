@@ -105,7 +105,8 @@ def status(broker: Broker) -> int:
 
 def run(broker: Broker) -> int:
     """Stay in the foreground until interrupted; 1 when the broker ends by itself."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for interruption in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(interruption, signal.default_int_handler)
     try:
         start(broker)
         while _running(broker) is not None:

@@ -8,6 +8,12 @@ from dataclasses import dataclass
 
 from services.intake import app as intake
 from services.intake.settings import IntakeSettings
+from services.router import app as router
+from services.router.settings import RouterSettings
+from services.scoring import app as scoring
+from services.scoring.settings import ScoringSettings
+from services.tracker import app as tracker
+from services.tracker.settings import TrackerSettings
 from shared.contracts.topics import PARTITIONS, TOPICS
 from shared.db import migrate
 from shared.runtime import Service, open_bus
@@ -22,6 +28,9 @@ class ServiceKind:
 
 SERVICES: Mapping[str, ServiceKind] = {
     "intake": ServiceKind(intake.build, IntakeSettings),
+    "scoring": ServiceKind(scoring.build, ScoringSettings),
+    "router": ServiceKind(router.build, RouterSettings),
+    "tracker": ServiceKind(tracker.build, TrackerSettings),
 }
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from services.router.domain import is_zone, period_at
 
 TICK = timedelta(microseconds=1)
-# Clocks that change at midnight, leave it out, repeat the minute after it, or skip a whole day.
+# Clocks that change at midnight, leave it out or jump over it, repeat the minute after it, or skip a whole day.
 ODD = [
     ("Asia/Beirut", datetime(2026, 3, 28, tzinfo=UTC)),
     ("America/Havana", datetime(2026, 10, 31, tzinfo=UTC)),
@@ -21,6 +21,7 @@ ODD = [
     ("America/St_Johns", datetime(2010, 11, 6, tzinfo=UTC)),
     ("America/St_Johns", datetime(2010, 3, 13, tzinfo=UTC)),
     ("Pacific/Apia", datetime(2011, 12, 28, tzinfo=UTC)),
+    ("America/Toronto", datetime(1919, 3, 29, tzinfo=UTC)),
     ("Africa/Cairo", datetime(2026, 4, 23, tzinfo=UTC)),
     ("Europe/Berlin", datetime(2026, 3, 28, tzinfo=UTC)),
 ]

@@ -203,7 +203,9 @@ def test_counts_of_days_long_past_are_dropped() -> None:
 
 def test_time_never_goes_back() -> None:
     state = a_group(ann=an_agent(daily_cap=1))
+    state.apply(a_turn(1, ANN))
     state.roll(NOW + timedelta(hours=2))
+    assert state.availability(ANN, NOW) is None
     assert state.roll(NOW) == NOW + timedelta(hours=2)
     assert state.today(ANN).key == "2026-03-29"
 
@@ -237,6 +239,6 @@ def test_a_group_does_not_open_without_the_settings_of_a_member() -> None:
 
 
 def test_the_agents_given_at_opening_are_not_touched() -> None:
-    ann = an_agent()
+    ann = an_agent(counts={"2026-03-28": 1})
     a_group(ann=ann).apply(a_turn(1, ANN))
-    assert ann == an_agent()
+    assert ann == an_agent(counts={"2026-03-28": 1})

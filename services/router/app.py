@@ -1,0 +1,26 @@
+"""Composition root of the router."""
+
+from __future__ import annotations
+
+from services.router import api
+from services.router.handlers import SUBSCRIPTIONS
+from services.router.loops import Sweep
+from services.router.settings import RouterSettings
+from shared.runtime import Platform, Service, assemble, open_database
+from shared.settings import load
+
+
+def build(platform: Platform, settings: RouterSettings | None = None) -> Service:
+    settings = settings or load(RouterSettings)
+    database = open_database("router", platform, settings)
+    return assemble(
+        "router",
+        platform,
+        settings,
+        database=database,
+        subscriptions=SUBSCRIPTIONS,
+        routers=[api.router],
+        description="Gives each lead to one agent, and says why.",
+        owns=("/v1/agents", "/v1/pools", "/v1/policies", "/v1/assignments", "/v1/queue", "/v1/decisions"),
+        loops=lambda _: [Sweep(database)],
+    )

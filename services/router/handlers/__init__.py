@@ -1,0 +1,16 @@
+"""Use cases of the router."""
+
+from __future__ import annotations
+
+from services.router.handlers.outcomes import apply_stages
+from services.router.handlers.routing import route_leads
+from shared.consumer import On, Subscriptions
+from shared.contracts.events import LeadScored, StageChanged
+from shared.contracts.topics import LEADS_SCORED, LEADS_TRACKED
+
+SUBSCRIPTIONS = Subscriptions(
+    (
+        On(LEADS_SCORED, LeadScored, route_leads),
+        On(LEADS_TRACKED, StageChanged, apply_stages),
+    )
+)

@@ -1,0 +1,366 @@
+"""The desk: what one unit of work of the router has locked, and what it will write.
+
+Locks are taken in the order policy → group → agent → lead. A group's state is a fold of its ledger; this process keeps the state of
+the groups it decided last and believes it only under the group's lock, after adding the entries that others wrote since. A unit of work
+takes the state out of memory and puts it back once it is durable, so a failed one leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from services.router import store
+from services.router.domain import (
+    Decision,
+    Entry,
+    GroupState,
+    Match,
+    Outcome,
+    Policy,
+    decide_in_pool,
+    from_document,
+    match_lead,
+    reject,
+)
+from services.router.store import Assignment, DecisionRow, Lead, Queued
+from shared.contracts.envelope import Cause
+from shared.contracts.events import Event, LeadAssigned, LeadQueued, LeadRejected
+from shared.db.uow import UnitOfWork
+from shared.errors import Transient
+
+SNAPSHOT_EVERY = 2000  # ledger entries
+POLICIES_KEPT = 4
+
+
+@dataclass(frozen=True)
+class ActivePolicy:
+    """The active policy with its groups. Groups change by activation only, so this holds while the policy's lock does."""
+
+    policy: Policy
+    groups: dict[int, frozenset[str]]
+    group_of_pool: dict[str, int]
+    group_of_agent: dict[UUID, int]
+
+
+class Memory:
+    """What a process remembers between units of work: policies by version, and states of groups."""
+
+    def __init__(self) -> None:
+        self.policies: dict[int, ActivePolicy] = {}
+        self.states: dict[int, GroupState] = {}
+
+    def keep_policy(self, active: ActivePolicy) -> None:
+        self.policies[active.policy.version] = active
+        for version in sorted(self.policies)[:-POLICIES_KEPT]:
+            del self.policies[version]
+
+    def put_back(self, id: int, state: GroupState) -> None:
+        known = self.states.get(id)
+        if known is None or known.number < state.number:
+            self.states[id] = state
+
+
+@dataclass
+class _Writes:
+    entries: list[tuple[int, Entry]] = field(default_factory=list)
+    assignments: list[Assignment] = field(default_factory=list)
+    queued: list[Queued] = field(default_factory=list)
+    unqueued: list[UUID] = field(default_factory=list)
+    decisions: list[DecisionRow] = field(default_factory=list)
+    new_leads: dict[UUID, Lead] = field(default_factory=dict)
+    known_leads: dict[UUID, Lead] = field(default_factory=dict)
+    decided: list[tuple[Lead, Decision, int, UUID, Cause]] = field(default_factory=list)
+    events: list[tuple[Event, int, Cause]] = field(default_factory=list)
+
+
+class Desk:
+    """Opened by `open`, written by `write`. Decisions are made one after the other, each on the state that the last one left."""
+
+    def __init__(self, uow: UnitOfWork, active: ActivePolicy) -> None:
+        self.uow = uow
+        self.active = active
+        self.states: dict[int, GroupState] = {}
+        self._memory = uow.memory(Memory)
+        self._writes = _Writes()
+        self._ordinal = 0
+        self._snapshots: dict[int, int] = {}
+
+    @classmethod
+    async def open(cls, uow: UnitOfWork) -> Desk:
+        """Takes the policy's lock shared, so that the active version and its groups hold until the end."""
+        return cls(uow, await active_policy(uow, await store.share_policy(uow)))
+
+    async def lock(self, groups: Iterable[int]) -> None:
+        """Locks these groups, in order, and brings their states up to date. Called once: locks are not taken out of order."""
+        for row in await store.lock_groups(self.uow, groups):
+            state = await self._state(row["id"], row["last_number"])
+            state.roll(max(self.uow.now, row["last_now"]))
+            self.states[row["id"]] = state
+            self.uow.after_commit(lambda id=row["id"], state=state: self._memory.put_back(id, state))  # type: ignore[misc]
+
+    async def _state(self, id: int, number: int) -> GroupState:
+        state = self._memory.states.pop(id, None)
+        if state is None or state.number > number:  # never seen, or it remembers what was not committed
+            state = GroupState.restore(await store.group_snapshot(self.uow, id))
+        self._snapshots[id] = number // SNAPSHOT_EVERY
+        if state.number < number:
+            for entry in await store.ledger_after(self.uow, id, state.number):
+                state.apply(entry)
+        return state
+
+    def state_of_pool(self, pool: str) -> tuple[int, GroupState]:
+        """Raises Transient where the pool's group is not locked: the work begins again and sees where the lead is now."""
+        return self._held(self.active.group_of_pool[pool])
+
+    def state_of_agent(self, agent_id: UUID) -> tuple[int, GroupState] | None:
+        """None for an agent who is in no pool, and so in no group."""
+        group = self.active.group_of_agent.get(agent_id)
+        return None if group is None else self._held(group)
+
+    def _held(self, group: int) -> tuple[int, GroupState]:
+        if group not in self.states:
+            raise Transient(f"group {group} was not locked: a lead moved meanwhile")
+        return group, self.states[group]
+
+    # -- What happens to leads
+
+    def add(self, lead: Lead) -> None:
+        """A lead that this service did not know before."""
+        self._writes.new_leads[lead.lead_id] = lead
+
+    def change(self, lead: Lead) -> None:
+        """A lead whose row is locked and will be written."""
+        if lead.lead_id not in self._writes.new_leads:
+            self._writes.known_leads[lead.lead_id] = lead
+
+    def reject(self, lead: Lead, cause: Cause) -> bool:
+        """Rejects a lead whose qualification is not routed; False for one that is routed."""
+        decision = reject(_view(lead), self.active.policy, self.uow.now)
+        if decision is None:
+            return False
+        self._record(lead, decision, None, None)
+        self.refuse(lead, "not-routed", decision.reason, cause)
+        return True
+
+    def refuse(self, lead: Lead, code: str, why: str, cause: Cause, *, status: str = "rejected") -> None:
+        """The lead is not routed, and somebody is told why."""
+        lead.status = status
+        self.change(lead)
+        rejected = LeadRejected(
+            lead_id=lead.lead_id, code=code, why=why, policy_version=self.active.policy.version, rejected_at=self.uow.now
+        )
+        self._writes.events.append((rejected, lead.next_sequence(), cause))
+
+    def match(self, lead: Lead) -> Match:
+        return match_lead(_view(lead), self.active.policy)
+
+    def decide(self, lead: Lead, match: Match, cause: Cause, *, waiting: bool = False, join: bool = False) -> Outcome:
+        """Decides a lead in a pool; `waiting` for one already in its queue, `join` for one that has to queue behind others."""
+        group, state = self.state_of_pool(match.pool)
+        number = state.number
+        decision = decide_in_pool(_view(lead), match.pool, state, self.uow.now, rule=match.rule)
+        if decision.winner and not join:
+            self._assign(lead, decision, group, state, number, cause, waiting=waiting)
+            return Outcome.ASSIGNED
+        if not waiting:
+            self._wait(lead, decision, group, number, cause)
+        return Outcome.QUEUED
+
+    def _assign(
+        self, lead: Lead, decision: Decision, group: int, state: GroupState, number: int, cause: Cause, *, waiting: bool
+    ) -> None:
+        assert decision.winner is not None
+        assert decision.pool is not None
+        entry = decision.entry(number + 1)
+        state.apply(entry)
+        assignment = Assignment(
+            self.uow.clock.uuid7(),
+            lead.lead_id,
+            decision.winner.agent_id,
+            decision.pool,
+            self.active.policy.version,
+            decision.winner.period,
+            decision.now,
+        )
+        self._writes.entries.append((group, entry))
+        self._writes.assignments.append(assignment)
+        if waiting:
+            self._writes.unqueued.append(lead.lead_id)
+        lead.status = "assigned"
+        self.change(lead)
+        self._record(lead, decision, group, number)
+        self._writes.decided.append((lead, decision, lead.next_sequence(), assignment.id, cause))
+
+    def _wait(self, lead: Lead, decision: Decision, group: int, number: int, cause: Cause) -> None:
+        assert decision.pool is not None
+        why = decision.reason if decision.winner is None else f"Waits in the queue: others wait for pool {decision.pool} already."
+        self._writes.queued.append(Queued(lead.lead_id, decision.pool, decision.rule, lead.points, decision.now))
+        lead.status = "queued"
+        self.change(lead)
+        self._record(lead, decision, group, number, outcome=Outcome.QUEUED, why=why)
+        event = LeadQueued(
+            lead_id=lead.lead_id,
+            pool=decision.pool,
+            rule=decision.rule,
+            why=why,
+            policy_version=self.active.policy.version,
+            queued_at=decision.now,
+            gates={gate.value: count for gate, count in decision.stopped.items()},
+        )
+        self._writes.events.append((event, lead.next_sequence(), cause))
+
+    def append(self, group: int, entry: Entry) -> None:
+        """A ledger entry that is no assignment: it is applied to the state and will be written."""
+        self.states[group].apply(entry)
+        self._writes.entries.append((group, entry))
+
+    def emit(self, lead: Lead, event: Event, cause: Cause) -> None:
+        self.change(lead)
+        self._writes.events.append((event, lead.next_sequence(), cause))
+
+    def leave_queue(self, lead: Lead) -> None:
+        self._writes.unqueued.append(lead.lead_id)
+
+    def _record(
+        self,
+        lead: Lead,
+        decision: Decision,
+        group: int | None,
+        number: int | None,
+        *,
+        outcome: Outcome | None = None,
+        why: str | None = None,
+    ) -> None:
+        assigned = decision.winner if (outcome or decision.outcome) is Outcome.ASSIGNED else None
+        counters = None
+        if assigned:
+            counters = {
+                "before": {"received": assigned.before.received, "difference": assigned.before.difference},
+                "after": {"received": assigned.after.received, "difference": assigned.after.difference},
+                "open": [assigned.open, assigned.open_cap],
+                "daily": [assigned.daily, assigned.daily_cap],
+                "period": assigned.period,
+            }
+        self._ordinal += 1
+        self._writes.decisions.append(
+            DecisionRow(
+                id=self.uow.clock.uuid7(),
+                lead_id=lead.lead_id,
+                decided_at=decision.now,
+                policy_version=self.active.policy.version,
+                group_id=group,
+                number=number,
+                ordinal=self._ordinal,
+                outcome=(outcome or decision.outcome).value,
+                rule=decision.rule,
+                pool=decision.pool,
+                agent_id=assigned.agent_id if assigned else None,
+                why=why or decision.reason,
+                eligible=decision.eligible,
+                gates={gate.value: count for gate, count in decision.stopped.items()},
+                counters=counters,
+                facts=dict(decision.facts),
+            )
+        )
+
+    # -- Writing
+
+    async def write(self) -> None:
+        """Writes all that was decided since the last write, in a few multi-row statements, and emits its events.
+
+        Raises Transient where another unit of work knew one of the new leads first.
+        """
+        writes, self._writes = self._writes, _Writes()
+        uow = self.uow
+        if writes.new_leads and await store.insert_leads(uow, list(writes.new_leads.values())) < len(writes.new_leads):
+            raise Transient("a lead became known meanwhile")
+        if writes.known_leads:
+            await store.update_leads(uow, sorted(writes.known_leads.values(), key=lambda lead: lead.lead_id))
+        await self._write_groups(writes.entries)
+        if writes.assignments:
+            await store.insert_assignments(uow, writes.assignments)
+        if writes.queued:
+            await store.insert_queue(uow, writes.queued)
+        if writes.unqueued:
+            await store.delete_queue(uow, writes.unqueued)
+        if writes.decisions:
+            await store.insert_decisions(uow, writes.decisions)
+        await self._emit(writes)
+
+    async def _write_groups(self, entries: Sequence[tuple[int, Entry]]) -> None:
+        """The ledger, and how far each locked group is: its last number and its `now`, which never goes back."""
+        if entries:
+            await store.append_ledger(self.uow, entries)
+        if self.states:
+            positions = [(id, state.number, state.last_now) for id, state in sorted(self.states.items())]
+            await store.advance_groups(self.uow, positions)
+        for id, state in self.states.items():
+            if state.number // SNAPSHOT_EVERY > self._snapshots[id]:  # so that a fold never has long to go
+                await store.store_snapshot(self.uow, id, state.number, state.snapshot())
+                self._snapshots[id] = state.number // SNAPSHOT_EVERY
+
+    async def _emit(self, writes: _Writes) -> None:
+        for event, sequence, cause in writes.events:
+            self.uow.emit(event, sequence=sequence, cause=cause)
+        if not writes.decided:
+            return
+        names = await store.agents_by_id(
+            self.uow, {decision.winner.agent_id for _, decision, *_ in writes.decided if decision.winner}
+        )
+        for lead, decision, sequence, assignment_id, cause in writes.decided:
+            assert decision.winner is not None
+            assert decision.pool is not None
+            event = LeadAssigned(
+                lead_id=lead.lead_id,
+                assignment_id=assignment_id,
+                agent_id=decision.winner.agent_id,
+                agent_name=names[decision.winner.agent_id]["name"],
+                pool=decision.pool,
+                rule=decision.rule,
+                why=decision.reason,
+                policy_version=self.active.policy.version,
+                received_at=lead.received_at or decision.now,
+                assigned_at=decision.now,
+                points=lead.points,
+                grade=lead.grade,
+                qualification=lead.qualification,
+                facts=lead.facts or {},
+            )
+            self.uow.emit(event, sequence=sequence, cause=cause)
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A lead as the domain asks for it."""
+
+    lead_id: UUID
+    facts: dict[str, object]
+    points: int
+    grade: str
+    qualification: str
+
+
+def _view(lead: Lead) -> _View:
+    return _View(lead.lead_id, lead.facts or {}, lead.points, lead.grade, lead.qualification)
+
+
+async def active_policy(uow: UnitOfWork, version: int) -> ActivePolicy:
+    """The policy of that version with its groups, from memory where it can be: neither ever changes."""
+    memory = uow.memory(Memory)
+    if version in memory.policies:
+        return memory.policies[version]
+    row = await store.get_policy(uow, version)
+    assert row is not None
+    active = with_groups(
+        from_document(version, row["document"]), {g["id"]: frozenset(g["pools"]) for g in await store.open_groups(uow)}
+    )
+    uow.after_commit(lambda: memory.keep_policy(active))
+    return active
+
+
+def with_groups(policy: Policy, groups: dict[int, frozenset[str]]) -> ActivePolicy:
+    group_of_pool = {pool: id for id, pools in groups.items() for pool in pools}
+    group_of_agent = {member.agent_id: group_of_pool[pool.name] for pool in policy.pools.values() for member in pool.members}
+    return ActivePolicy(policy, groups, group_of_pool, group_of_agent)

@@ -1,0 +1,159 @@
+"""The router's schema as SQLAlchemy sees it; migrations/ is what makes it."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    TIMESTAMP,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from shared.db.tables import add_platform_tables
+
+metadata = MetaData(schema="router")
+add_platform_tables(metadata)
+
+Moment = TIMESTAMP(timezone=True)
+
+agents = Table(
+    "agents",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, CheckConstraint("kind IN ('agent', 'partner')"), nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("daily_cap", Integer),
+    Column("open_cap", Integer),
+    Column("zone", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+)
+
+agent_history = Table(
+    "agent_history",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("agent_id", Uuid, ForeignKey(agents.c.id), nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    Column("changed_by", Text, nullable=False),
+    Column("settings", JSONB, nullable=False),
+)
+Index("agent_history_agent_id_id_idx", agent_history.c.agent_id, agent_history.c.id)
+
+policies = Table(
+    "policies",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("document", JSONB, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("created_by", Text, nullable=False),
+)
+Index("policies_active_idx", policies.c.active, unique=True, postgresql_where=text("active"))
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("pools", ARRAY(Text), nullable=False),
+    Column("policy_version", Integer, nullable=False),
+    Column("last_number", Integer, nullable=False),
+    Column("last_now", Moment, nullable=False),
+    Column("snapshot", JSONB, nullable=False),
+    Column("snapshot_number", Integer, nullable=False),
+    Column("opened_at", Moment, nullable=False),
+    Column("closed_at", Moment),
+)
+Index("groups_open_idx", groups.c.id, postgresql_where=text("closed_at IS NULL"))
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("group_id", BigInteger, ForeignKey(groups.c.id), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("agent_id", Uuid),
+    Column("lead_id", Uuid),
+    Column("pool", Text),
+    Column("data", JSONB, nullable=False),
+)
+
+leads = Table(
+    "leads",
+    metadata,
+    Column("lead_id", Uuid, primary_key=True),
+    Column("sequence", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("received_at", Moment),
+    Column("facts", JSONB),
+    Column("points", Integer),
+    Column("grade", Text),
+    Column("qualification", Text),
+    Column("scored_sequence", Integer, nullable=False),
+    Column("stage", Text),
+    Column("tracked_sequence", Integer, nullable=False),
+)
+
+assignments = Table(
+    "assignments",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("lead_id", Uuid, nullable=False),
+    Column("agent_id", Uuid, nullable=False),
+    Column("pool", Text, nullable=False),
+    Column("policy_version", Integer, nullable=False),
+    Column("period", Text, nullable=False),
+    Column("assigned_at", Moment, nullable=False),
+    Column("closed_at", Moment),
+    Column("close_reason", Text),
+    Column("outcome", Text),
+    Column("gave_back", Boolean, nullable=False),
+)
+Index("assignments_one_owner_idx", assignments.c.lead_id, unique=True, postgresql_where=text("closed_at IS NULL"))
+Index("assignments_agent_id_assigned_at_idx", assignments.c.agent_id, assignments.c.assigned_at)
+
+queue = Table(
+    "queue",
+    metadata,
+    Column("lead_id", Uuid, primary_key=True),
+    Column("pool", Text, nullable=False),
+    Column("rule", Text),
+    Column("points", Integer, nullable=False),
+    Column("queued_at", Moment, nullable=False),
+)
+Index("queue_order_idx", queue.c.pool, queue.c.points.desc(), queue.c.queued_at, queue.c.lead_id)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("lead_id", Uuid, nullable=False),
+    Column("decided_at", Moment, nullable=False),
+    Column("policy_version", Integer, nullable=False),
+    Column("group_id", BigInteger),
+    Column("number", Integer),
+    Column("ordinal", Integer, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("rule", Text),
+    Column("pool", Text),
+    Column("agent_id", Uuid),
+    Column("why", Text, nullable=False),
+    Column("eligible", Integer, nullable=False),
+    Column("gates", JSONB, nullable=False),
+    Column("counters", JSONB),
+    Column("facts", JSONB, nullable=False),
+)
+Index("decisions_lead_id_idx", decisions.c.lead_id)

@@ -1,0 +1,111 @@
+"""Use cases of scoring: scoring leads, learning their stages, keeping scorecards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from services.scoring import domain, store
+from services.scoring.store import ScoreRow, StageRow, StoredScore, StoredScorecard
+from shared.clock import uuid7_time
+from shared.consumer import On, Subscriptions
+from shared.contracts.envelope import Message
+from shared.contracts.events import LeadReceived, LeadScored, Reason, StageChanged
+from shared.contracts.topics import LEADS_RECEIVED, LEADS_TRACKED
+from shared.db.uow import UnitOfWork
+from shared.errors import FieldError, Refused, not_found
+
+ON_ITS_WAY = timedelta(seconds=60)  # so young a lead may only not have reached us yet
+
+
+async def score_leads(messages: Sequence[Message[LeadReceived]], uow: UnitOfWork) -> None:
+    """Scores each lead by the active scorecard. A lead that has a score keeps it, and nothing is said of it again."""
+    active = await store.active_scorecard(uow)
+    rows = [
+        ScoreRow(m.lead_id, m.data.received_at, m.data.facts, domain.evaluate(active.scorecard, m.data.facts), active.version)
+        for m in messages
+    ]
+    sequences = await store.insert_scores(uow, rows)
+    for message, row in zip(messages, rows, strict=True):
+        if sequence := sequences.get(row.lead_id):
+            uow.emit(_lead_scored(row), sequence=sequence, cause=message.as_cause)
+
+
+def _lead_scored(row: ScoreRow) -> LeadScored:
+    return LeadScored(
+        lead_id=row.lead_id,
+        received_at=row.received_at,
+        points=row.score.points,
+        grade=row.score.grade,
+        qualification=row.score.qualification,
+        reasons=[Reason(reason.text, reason.points) for reason in row.score.reasons],
+        scorecard_version=row.version,
+        facts=row.facts,
+    )
+
+
+async def record_stages(messages: Sequence[Message[StageChanged]], uow: UnitOfWork) -> None:
+    """Keeps what became of each lead, also of a lead that has not arrived yet; what is older than the last known is ignored."""
+    await store.keep_stages(
+        uow, [StageRow(m.lead_id, m.data.stage, domain.outcome_of(m.data.stage), m.sequence) for m in messages]
+    )
+
+
+async def get_score(lead_id: UUID, uow: UnitOfWork) -> StoredScore:
+    """Raises Refused (404), of the type `not-yet-visible` for a lead so young that it may be on its way."""
+    score = await store.get_score(uow, lead_id)
+    if score is not None:
+        return score
+    made_at = uuid7_time(lead_id)
+    if made_at and made_at > uow.now - ON_ITS_WAY:
+        detail = f"The lead {lead_id} is not scored yet. Ask again in a moment."
+        raise Refused(404, "not-yet-visible", detail=detail, headers={"Retry-After": "1"})
+    raise not_found("score of the lead", lead_id)
+
+
+# -- Scorecards ----------------------------------------------------------------------------------------------------------------
+
+
+async def create_scorecard(document: dict[str, Any], uow: UnitOfWork, *, by: str) -> StoredScorecard:
+    """The next version of the scorecard, active at once. Raises Refused (422) with everything that is wrong with it."""
+    read_scorecard(document)
+    await store.lock_scorecards(uow)
+    return await store.insert_active(uow, document, by=by)
+
+
+async def activate_scorecard(version: int, uow: UnitOfWork) -> StoredScorecard:
+    """Makes an earlier (or later) version the active one. Leads that are scored keep their score."""
+    await store.lock_scorecards(uow)
+    scorecard = await store.activate(uow, version)
+    if scorecard is None:
+        raise not_found("scorecard version", version)
+    return scorecard
+
+
+async def preview_score(
+    facts: dict[str, Any], document: dict[str, Any] | None, uow: UnitOfWork
+) -> tuple[domain.Score, int | None]:
+    """What this document would say of such a lead or, without one, the active scorecard, whose version goes with the score."""
+    if document is not None:
+        return domain.evaluate(read_scorecard(document, "/document"), facts), None
+    active = await store.active_scorecard(uow)
+    return domain.evaluate(active.scorecard, facts), active.version
+
+
+def read_scorecard(document: dict[str, Any], at: str = "") -> domain.Scorecard:
+    """The scorecard in a document found at `at` in the body. Raises Refused (422) with everything that is wrong with it."""
+    scorecard = domain.from_document(document)
+    if problems := domain.lint(scorecard):
+        errors = [FieldError(at + problem.path, problem.message) for problem in problems]
+        raise Refused(422, "invalid", detail="; ".join(f"{e.field}: {e.message}" for e in errors), errors=errors)
+    return scorecard
+
+
+SUBSCRIPTIONS = Subscriptions(
+    (
+        On(LEADS_RECEIVED, LeadReceived, score_leads),
+        On(LEADS_TRACKED, StageChanged, record_stages),
+    )
+)

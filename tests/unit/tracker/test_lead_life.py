@@ -1,0 +1,162 @@
+"""A lead's stages, who owns it, how far it has got, how long things took, and how its timeline reads."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.tracker.domain import (
+    CLOSED,
+    SENTENCES,
+    Entry,
+    Lead,
+    LeadClosed,
+    Routing,
+    Stage,
+    Until,
+    advance,
+    in_order,
+    is_young,
+    reached,
+    seconds_between,
+    span,
+    summary,
+)
+from shared.contracts.events import PUBLISHED, FirstResponded, StageChanged
+from tests.unit.tracker.stories import START, Story, ids
+
+AGENT = ids.uuid7()
+moments = st.datetimes(timezones=st.just(UTC), min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1))
+NUMBERS = {"sequence": 0, "received_seq": 0, "scored_seq": 0, "routed_seq": 0, "owner_seq": 0}
+NEW = Lead(
+    **{**dict.fromkeys(Lead.__dataclass_fields__), **NUMBERS, "lead_id": ids.uuid7(), "routing": "pending", "stage": "new"}
+)
+
+
+@pytest.mark.parametrize("current", sorted(set(Stage) - CLOSED))
+@pytest.mark.parametrize("wanted", sorted(set(Stage) - {Stage.NEW}))
+def test_from_any_open_stage_to_any_other(current: Stage, wanted: Stage) -> None:
+    assert advance(current, wanted) is (current != wanted)
+
+
+@pytest.mark.parametrize("current", sorted(CLOSED))
+def test_a_closed_stage_is_final_and_may_be_said_again(current: Stage) -> None:
+    assert advance(current, current) is False
+    for wanted in set(Stage) - {current}:
+        with pytest.raises(LeadClosed, match=current):
+            advance(current, wanted)
+
+
+@pytest.mark.parametrize(
+    ("routing", "reason", "owned"),
+    [
+        (Routing.PENDING, None, False),
+        (Routing.QUEUED, None, False),
+        (Routing.ASSIGNED, None, True),
+        (Routing.ENDED, "closed", True),
+        (Routing.ENDED, "returned", False),
+        (Routing.ENDED, "expired", False),
+        (Routing.REJECTED, None, False),
+    ],
+)
+def test_a_lead_is_its_agents_while_assigned_and_when_closed_by_them(routing: Routing, reason: str | None, owned: bool) -> None:
+    lead = replace(NEW, routing=routing, ended_reason=reason, agent_id=AGENT)
+    assert lead.owner == (AGENT if owned else None)
+
+
+def test_how_far_a_lead_has_got() -> None:
+    stub = replace(NEW, scored_seq=1, routed_seq=1, routing=Routing.ASSIGNED)
+    assert not any(reached(stub, until) for until in Until), "its receipt has not come"
+    queued = replace(NEW, received_seq=1, scored_seq=1, routed_seq=1, routing=Routing.QUEUED)
+    assert {until for until in Until if reached(queued, until)} == {Until.VISIBLE, Until.SCORED, Until.ROUTED, Until.QUEUED}
+    assigned = replace(queued, routed_seq=2, routing=Routing.ASSIGNED)
+    assert reached(assigned, Until.ASSIGNED)
+    assert not reached(assigned, Until.QUEUED)
+
+
+@given(moments, moments)
+def test_a_duration_is_never_negative(begin: datetime, end: datetime) -> None:
+    seconds = seconds_between(begin, end)
+    assert seconds == max(0.0, (end - begin).total_seconds())
+    assert seconds_between(begin, None) is None
+    assert seconds_between(None, end) is None
+
+
+@pytest.mark.parametrize(("age", "young"), [(0, True), (59, True), (61, False), (-30, True), (-61, False)])
+def test_only_a_young_lead_may_be_on_its_way(age: int, young: bool) -> None:
+    assert is_young(START - timedelta(seconds=age), START) is young
+    assert is_young(None, START) is False
+
+
+def entry(service: str, sequence: int, at: datetime) -> Entry:
+    return Entry(NEW.lead_id, service, sequence, ids.uuid7(), "LeadScored", at, {}, "", "")
+
+
+ENTRIES = st.lists(
+    st.tuples(
+        st.sampled_from(["intake", "scoring", "router", "tracker", "later"]),
+        st.integers(1, 9),
+        st.integers(0, 3).map(lambda n: START + timedelta(seconds=n)),
+    ),
+    unique_by=lambda e: e[:2],
+)
+
+
+@given(ENTRIES, st.randoms())
+def test_the_order_shown_does_not_depend_on_arrival(told: list[tuple[str, int, datetime]], random: object) -> None:
+    entries = [entry(*one) for one in told]
+    shuffled = list(entries)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert in_order(shuffled) == in_order(entries)
+    assert [e.at for e in in_order(shuffled)] == sorted(e.at for e in entries)
+
+
+def test_one_moment_is_ordered_by_the_way_a_lead_takes() -> None:
+    way = [entry(service, n, START) for service in ("intake", "scoring", "router", "tracker") for n in (1, 2)]
+    assert in_order(reversed(way)) == way
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0123, "0.0123 s"),
+        (45, "45 s"),
+        (59.7, "1 min"),
+        (200, "3 min 20 s"),
+        (7500, "2 h 5 min"),
+        (7200, "2 h"),
+        (349_300, "4 d 1 h"),
+    ],
+)
+def test_a_span_reads_in_its_two_largest_units(seconds: float, text: str) -> None:
+    assert span(seconds) == text
+
+
+def test_every_event_has_a_sentence() -> None:
+    story = Story().received().scored().queued().assigned(AGENT).ended("returned").rejected()
+    told = [message.data for message in story.messages]
+    won = {"changed_at": START, "by": "grace", "value": 1200.0, "currency": "EUR"}
+    told += [
+        StageChanged(lead_id=story.lead_id, stage="won", previous="qualified", **won),
+        StageChanged(lead_id=story.lead_id, stage="lost", previous="new", changed_at=START, by="grace", reason="no budget"),
+        FirstResponded(lead_id=story.lead_id, responded_at=START, by="grace", seconds=200),
+    ]
+    kept = [(type(event).__name__, msgspec.to_builtins(event)) for event in told]
+    assert [summary(*one) for one in kept] == [
+        "Received from website.",
+        "Scored 40, grade B: sales-qualified (asks for pro +40).",
+        "Waits in the queue of inbound: Nobody in inbound has room.",
+        "Assigned to Grace in inbound: Grace is next in turn.",
+        "The assignment ended: returned.",
+        "Not routed (not-routed): The policy does not route spam.",
+        "From qualified to won, worth 1200 EUR, said grace.",
+        "From new to lost, said grace: no budget.",
+        "First response by grace, 3 min 20 s after receipt.",
+    ]
+    assert set(SENTENCES) == {kind.__name__ for kind in PUBLISHED}
+    assert summary("LeadCalled", {}) == "LeadCalled."

@@ -25,6 +25,12 @@ POLL_FAST, POLL_SLOW = 0.01, 0.05  # seconds: after news, and after none for a w
 STANDBY = 0.5  # seconds between tries for the lock
 SAMPLE = 0.5  # seconds between looks at the backlog
 BACKOFF = (0.05, 2.0)
+SESSION = {
+    # A relay that is stopped (not killed) keeps its socket; the server ends it, and the lock with it.
+    "idle_session_timeout": "10s",
+    # A delete that is lost in a crash means that the event is published again, which inboxes swallow. Nothing else is written here.
+    "synchronous_commit": "off",
+}
 
 log = logger(__name__)
 
@@ -81,10 +87,7 @@ class Relay:
     async def _session(self) -> None:
         """From connecting to losing the connection, or to the end."""
         with translated():
-            # A relay that is stopped (not killed) keeps its socket; the server ends it, and the lock with it.
-            connection = await asyncpg.connect(
-                self._dsn, timeout=5, command_timeout=20, server_settings={"idle_session_timeout": "10s"}
-            )
+            connection = await asyncpg.connect(self._dsn, timeout=5, command_timeout=20, server_settings=SESSION)
         publisher: Publisher | None = None
         try:
             if not await self._lead(connection):

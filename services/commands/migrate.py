@@ -16,7 +16,8 @@ from shared.telemetry import configure_logging
 
 def migrate(
     admin_dsn: Annotated[
-        str | None, typer.Option(envvar="HANDOFF_ADMIN_DSN", help="A PostgreSQL role that may create roles and schemas.", show_envvar=True)
+        str | None,
+        typer.Option(envvar="HANDOFF_ADMIN_DSN", help="A PostgreSQL role that may create roles and schemas.", show_envvar=True),
     ] = None,
 ) -> None:
     """Make or update roles, schemas, tables and topics. Safe to run again; reads the services' <NAME>_DSN."""

@@ -27,4 +27,5 @@ def build(platform: Platform, settings: IntakeSettings | None = None) -> Service
         owns_exactly=("POST /v1/leads",),
         loops=lambda relay: [GroupWriter(database, partial(getattr, relay, "full"), bound=settings.queue, group=settings.group)],
         forms=("/hooks/",),
+        hot={("POST", "/v1/leads"): api.post_leads},
     )

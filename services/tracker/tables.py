@@ -46,6 +46,20 @@ leads = Table(
 )
 Index("leads_received_at_lead_id_idx", leads.c.received_at, leads.c.lead_id)
 Index("leads_agent_id_received_at_idx", leads.c.agent_id, leads.c.received_at, postgresql_where=leads.c.agent_id.is_not(None))
+Index(
+    "leads_stage_received_at_lead_id_idx",
+    leads.c.stage,
+    leads.c.received_at,
+    leads.c.lead_id,
+    postgresql_where=leads.c.stage != "new",
+)
+Index(
+    "leads_routing_received_at_lead_id_idx",
+    leads.c.routing,
+    leads.c.received_at,
+    leads.c.lead_id,
+    postgresql_where=leads.c.routing.in_(("queued", "rejected", "ended")),
+)
 
 timeline = Table(
     "timeline",

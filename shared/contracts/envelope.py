@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, NamedTuple, TypeVar
+from typing import Annotated, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -56,8 +56,7 @@ class Cause:
     traceparent: str
 
 
-@dataclass(frozen=True, slots=True)
-class Message(Generic[E]):
+class Message(msgspec.Struct, Generic[E], frozen=True, kw_only=True):
     """An event with its envelope, as handlers see it."""
 
     id: UUID
@@ -82,23 +81,39 @@ class Unreadable(Permanent):
     """A record that cannot be understood; the message says why. It becomes a dead letter."""
 
 
+class _Attributes(msgspec.Struct, frozen=True, kw_only=True):
+    """The headers of an event, as they go out and as they are checked when they come in."""
+
+    specversion: str = msgspec.field(name="ce_specversion", default="1.0")
+    id: UUID = msgspec.field(name="ce_id")
+    source: str = msgspec.field(name="ce_source")
+    type: str = msgspec.field(name="ce_type")
+    time: Annotated[datetime, msgspec.Meta(tz=True)] = msgspec.field(name="ce_time")
+    sequence: str = msgspec.field(name="ce_sequence")
+    causation: str = msgspec.field(name="ce_causationid", default="")
+    content_type: str = msgspec.field(name="content-type", default="application/json")
+    traceparent: str = ""
+
+
 def pack(event: Event, *, topic: str, source: str, id: UUID, time: datetime, sequence: int, cause: Cause) -> Outgoing:
     """An event as bytes. Raises Permanent when it is over 256 KiB: whoever sent the cause sent too much."""
     value = _encode(event)
     if len(value) > MAX_EVENT_BYTES:
         raise Permanent(f"{type(event).__name__} of lead {event.lead_id} has {len(value)} bytes; {MAX_EVENT_BYTES} is the limit")
-    headers = {
-        "ce_specversion": "1.0",
-        "ce_id": str(id),
-        "ce_source": source,
-        "ce_type": type_name(type(event)),
-        "ce_time": time.isoformat(),
-        "ce_sequence": str(sequence),
-        "ce_causationid": cause.id,
-        "content-type": "application/json",
-        "traceparent": cause.traceparent,
-    }
-    return Outgoing(topic, str(event.lead_id).encode(), _encode(headers), value)
+    attributes = _Attributes(
+        id=id,
+        source=source,
+        type=type_name(type(event)),
+        time=time,
+        sequence=str(sequence),
+        causation=cause.id,
+        traceparent=cause.traceparent,
+    )
+    return Outgoing(topic, _key(event.lead_id), _encode(attributes), value)
+
+
+def _key(lead_id: UUID) -> bytes:
+    return _encode(lead_id)[1:-1]  # the id as text without its quotes, four times as fast as str
 
 
 def unpack_headers(packed: bytes) -> dict[str, str]:
@@ -116,33 +131,30 @@ def family(type_: str) -> str:
 
 def unpack(record: Received) -> Message[Event]:
     """The message in a record. Raises Unreadable for a missing attribute, an unknown major version or wrong data."""
-    headers = record.headers
     try:
-        type_ = headers["ce_type"]
+        type_ = record.headers["ce_type"]
         decoder = _DECODERS.get(type_)
         if decoder is None:
-            raise Unreadable(
-                f"unknown version of a known type: {type_}" if family(type_) in _FAMILIES else f"unknown type: {type_}"
-            )
+            known = family(type_) in _FAMILIES
+            raise Unreadable(f"unknown version of a known type: {type_}" if known else f"unknown type: {type_}")
+        attributes = msgspec.convert(record.headers, _Attributes)
+        sequence = int(attributes.sequence)
         data = decoder.decode(record.value)
-        message: Message[Event] = Message(
-            id=UUID(headers["ce_id"]),
-            topic=record.topic,
-            source=headers["ce_source"],
-            time=datetime.fromisoformat(headers["ce_time"]),
-            sequence=int(headers["ce_sequence"]),
-            causation=headers.get("ce_causationid", ""),
-            traceparent=headers.get("traceparent", ""),
-            data=data,
-        )
     except KeyError as error:
         raise Unreadable(f"the header {error.args[0]} is missing") from error
-    except msgspec.MsgspecError as error:
-        raise Unreadable(f"{headers.get('ce_type')}: {error}") from error
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"{type(error).__name__}: {error}") from error
-    if record.key != str(data.lead_id).encode():
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise Unreadable(f"{record.headers.get('ce_type')}: {error}") from error
+    if record.key != _key(data.lead_id):
         raise Unreadable("the key is not the lead's id")
-    if message.sequence < 1 or message.time.tzinfo is None:
-        raise Unreadable("ce_sequence must be 1 or more and ce_time must carry an offset")
-    return message
+    if sequence < 1:
+        raise Unreadable("ce_sequence must be 1 or more")
+    return Message(
+        id=attributes.id,
+        topic=record.topic,
+        source=attributes.source,
+        time=attributes.time,
+        sequence=sequence,
+        causation=attributes.causation,
+        traceparent=attributes.traceparent,
+        data=data,
+    )

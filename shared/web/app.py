@@ -9,7 +9,6 @@ from fastapi import APIRouter, FastAPI
 from shared.auth import Tokens
 from shared.consumer import Subscriptions
 from shared.db.uow import Database
-from shared.web.guard import Guard
 from shared.web.platform import Health, dead_letters, platform
 from shared.web.problems import HANDLERS
 
@@ -23,7 +22,6 @@ def create_app(
     subscriptions: Subscriptions,
     routers: Sequence[APIRouter],
     description: str,
-    forms: tuple[str, ...] = (),
 ) -> FastAPI:
     """A service's app: its routes and the platform's, every error a problem document, no documentation pages from elsewhere."""
     app = FastAPI(
@@ -39,7 +37,6 @@ def create_app(
     app.state.tokens = tokens
     app.state.health = health
     app.state.subscriptions = subscriptions
-    app.add_middleware(Guard, service=service, clock=database.clock, forms=forms)
     for router in routers:
         app.include_router(router)
     app.include_router(platform, include_in_schema=False)

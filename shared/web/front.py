@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from fastapi import FastAPI, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.web.responses import json_response
 
@@ -15,8 +15,16 @@ from shared.web.responses import json_response
 class Front:
     """Several services on one port: each owns its first nouns; /readyz, /healthz, /metrics and /openapi.json are merged."""
 
-    def __init__(self, apps: Mapping[str, FastAPI], owns: Mapping[str, Sequence[str]], *, exact: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        apps: Mapping[str, FastAPI],
+        guards: Mapping[str, ASGIApp],
+        owns: Mapping[str, Sequence[str]],
+        *,
+        exact: Mapping[str, str],
+    ) -> None:
         self._apps = apps
+        self._guards = guards
         self._exact = exact  # "POST /v1/leads" → service: the one address that does not follow its noun
         self._prefixes = [(prefix, name) for name, prefixes in owns.items() for prefix in (*prefixes, f"/{name}")]
 
@@ -27,7 +35,7 @@ class Front:
         if merged is not None and scope["method"] == "GET":
             await merged()(scope, receive, send)
             return
-        await self._apps[self.owner(scope["method"], unquote(scope["path"]))](scope, receive, send)
+        await self._guards[self.owner(scope["method"], unquote(scope["path"]))](scope, receive, send)
 
     def owner(self, method: str, path: str) -> str:
         """Which service answers; for a path that nobody owns, any (it knows how to say 404)."""

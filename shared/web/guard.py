@@ -6,15 +6,16 @@ A pure ASGI middleware: BaseHTTPMiddleware costs five times the route.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from fastapi import FastAPI, Request, Response
+from starlette.types import Message, Receive, Scope, Send
 
 from shared.clock import Clock
 from shared.contracts.envelope import Cause
-from shared.errors import FieldError, Refused
+from shared.errors import FieldError, Refused, Transient
 from shared.telemetry import accept_traceparent, current_trace, http_requests, http_seconds, logger
-from shared.web.problems import refusal
+from shared.web.problems import refusal, unavailable_now
 
 MAX_BODY = 1024 * 1024
 MAX_DEPTH = 32
@@ -24,26 +25,40 @@ _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"')
 log = logger(__name__)
 
 
-class Guard:
-    """Limits before reading, reads before parsing, and gives every request an id and a trace."""
+Endpoint = Callable[[Request], Awaitable[Response]]
 
-    def __init__(self, app: ASGIApp, *, service: str, clock: Clock, forms: tuple[str, ...] = ()) -> None:
+
+class Guard:
+    """The outermost layer of a service's app.
+
+    `forms` are path prefixes that decide for themselves which content types they read. `hot` are routes, by method and path, that are
+    answered here instead of in the app: the framework's own layers cost several times what such a route does. The app has them too, for
+    the interface description and for whoever mounts it alone.
+    """
+
+    def __init__(
+        self,
+        app: FastAPI,
+        *,
+        service: str,
+        clock: Clock,
+        forms: tuple[str, ...] = (),
+        hot: Mapping[tuple[str, str], Endpoint] | None = None,
+    ) -> None:
         self._app = app
         self._service = service
         self._clock = clock
-        self._forms = forms  # path prefixes that decide for themselves which content types they read
+        self._forms = forms
+        self._hot = dict(hot or {})
+        self._seconds = http_seconds.labels(service)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         started = self._clock.monotonic()
-        headers = _few_headers(scope)
-        sent_id = headers.get(b"x-request-id", b"")
-        request_id = sent_id if REQUEST_ID.fullmatch(sent_id) else self._clock.uuid7().hex.encode()
-        traceparent = accept_traceparent(headers.get(b"traceparent", b"").decode("latin-1"))
-        current_trace.set(traceparent)
-        scope["handoff.cause"] = Cause(request_id.decode(), traceparent)
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        request_id = self._identify(scope, headers)
         status = 0
 
         async def send_with_id(message: Message) -> None:
@@ -54,10 +69,7 @@ class Guard:
             await send(message)
 
         try:
-            scope["handoff.body"] = body = await self._admit(scope, headers, receive)
-            await self._app(scope, _replay(body, receive), send_with_id)
-        except Refused as error:
-            await refusal(error)(scope, receive, send_with_id)
+            await self._answer(scope, headers, receive, send_with_id)
         except ClientGone:
             status = 499
         except Exception as error:
@@ -67,7 +79,31 @@ class Guard:
                 await refusal(crash)(scope, receive, send_with_id)
         finally:
             http_requests.labels(self._service, _route(scope), scope["method"], status).inc()
-            http_seconds.labels(self._service).observe(self._clock.monotonic() - started)
+            self._seconds.observe(self._clock.monotonic() - started)
+
+    def _identify(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bytes:
+        """Gives the request an id and a trace: the sender's, where they are well formed."""
+        sent_id = headers.get(b"x-request-id", b"")
+        request_id = sent_id if REQUEST_ID.fullmatch(sent_id) else self._clock.uuid7().hex.encode()
+        traceparent = accept_traceparent(headers.get(b"traceparent", b"").decode("latin-1"))
+        current_trace.set(traceparent)
+        scope["handoff.cause"] = Cause(request_id.decode(), traceparent)
+        return request_id
+
+    async def _answer(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> None:
+        try:
+            scope["handoff.body"] = body = await self._admit(scope, headers, receive)
+            hot = self._hot.get((scope["method"], scope["path"]))
+            if hot is None:
+                await self._app(scope, _replay(body, receive), send)
+                return
+            scope["app"] = self._app
+            response = await hot(Request(scope))
+        except Refused as error:
+            response = refusal(error)
+        except Transient as error:
+            response = unavailable_now(error)
+        await response(scope, receive, send)
 
     async def _admit(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
         if b"%00" in scope.get("raw_path", b"") or b"%00" in scope["query_string"]:
@@ -92,13 +128,9 @@ class ClientGone(Exception):
     """The client went away before its request was whole."""
 
 
-def _few_headers(scope: Scope) -> dict[bytes, bytes]:
-    return dict(scope["headers"])
-
-
 def _route(scope: Scope) -> str:
     route = scope.get("route")
-    return getattr(route, "path", None) or "(none)"
+    return getattr(route, "path", None) or ("(hot)" if "app" in scope else "(none)")
 
 
 def _unsupported(header: str, message: str) -> Refused:

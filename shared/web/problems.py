@@ -53,6 +53,10 @@ async def on_invalid(_: Request, error: Exception) -> Response:
 
 async def on_transient(_: Request, error: Exception) -> Response:
     assert isinstance(error, Transient)
+    return unavailable_now(error)
+
+
+def unavailable_now(error: Transient) -> Response:
     log.warning("request.unavailable", error=str(error))
     headers = {"Retry-After": str(error.retry_after)}
     detail = "The service cannot store or read anything right now. Send the request again."

@@ -58,17 +58,22 @@ def caller_of(request: Request) -> Caller:
     return tokens.check(token.strip(), now=request.app.state.database.clock.now())
 
 
+def permit(request: Request, allowed: frozenset[Role]) -> Caller:
+    """The caller, if their role is one of these. Raises Refused (401, 403)."""
+    caller = caller_of(request)
+    if caller.role not in allowed:
+        names = ", ".join(sorted(allowed))
+        raise Refused(403, "forbidden", detail=f"Your role is {caller.role}; this needs one of: {names}.")
+    request.state.caller = caller
+    return caller
+
+
 def allow(*roles: Role) -> Any:
     """A dependency: the caller, if their role is one of these (an admin may do everything). Raises Refused (401, 403)."""
-    allowed = {Role.ADMIN, *roles}
+    allowed = frozenset((Role.ADMIN, *roles))
 
     async def check(request: Request) -> Caller:
-        caller = caller_of(request)
-        if caller.role not in allowed:
-            names = ", ".join(sorted(allowed))
-            raise Refused(403, "forbidden", detail=f"Your role is {caller.role}; this needs one of: {names}.")
-        request.state.caller = caller
-        return caller
+        return permit(request, allowed)
 
     return Depends(check)
 

@@ -26,6 +26,7 @@ from tests.bench import report
 from tests.bench.children import ChildFailed
 from tests.bench.environment import Environment
 from tests.bench.floors import measure_floors
+from tests.bench.handoff import Handoff
 from tests.bench.measure import measure_system
 from tests.bench.measurement import BenchmarkFailed, Measurement, SystemResult
 from tests.bench.naive.system import NaivePipeline
@@ -43,6 +44,8 @@ class Stage:
 
 
 STAGES = {
+    "handoff-postgres": Stage(Handoff),
+    "handoff-kafka": Stage(lambda env: Handoff(env, env.kafka or ""), needs_kafka=True),
     "naive-postgres": Stage(NaivePipeline, leads=1500),
     "naive-kafka": Stage(lambda env: NaivePipeline(env, env.kafka or ""), leads=1500, needs_kafka=True),
 }

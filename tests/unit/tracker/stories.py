@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -129,7 +128,3 @@ def as_record(message: Message[Event]) -> Outgoing:
         sequence=message.sequence,
         cause=Cause(message.causation, message.traceparent),
     )
-
-
-def told(stories: Sequence[Story]) -> list[Message[Event]]:
-    return [message for story in stories for message in story.messages]

@@ -14,7 +14,7 @@ def upgrade() -> None:
     script(platform_v1("tracker"))
     script("""
         -- One row a lead, written by three topics in any order: *_seq is the highest sequence that its columns were folded from.
-        -- Pages keep room, so that a score or a stage finds its new row version beside the old one.
+        -- Half of each page is kept free, so that a score, which changes no indexed column, finds its new row version beside the old.
         CREATE TABLE tracker.leads (
             lead_id uuid PRIMARY KEY,
             sequence integer NOT NULL DEFAULT 0,
@@ -46,9 +46,13 @@ def upgrade() -> None:
             value double precision,
             currency text,
             first_responded_at timestamptz
-        ) WITH (fillfactor = 70);
+        ) WITH (fillfactor = 50);
         CREATE INDEX leads_received_at_lead_id_idx ON tracker.leads (received_at, lead_id);
         CREATE INDEX leads_agent_id_received_at_idx ON tracker.leads (agent_id, received_at) WHERE agent_id IS NOT NULL;
+        -- Partial, so that the many leads that are just new and assigned never write them.
+        CREATE INDEX leads_stage_received_at_lead_id_idx ON tracker.leads (stage, received_at, lead_id) WHERE stage <> 'new';
+        CREATE INDEX leads_routing_received_at_lead_id_idx ON tracker.leads (routing, received_at, lead_id)
+            WHERE routing IN ('queued', 'rejected', 'ended');
         CREATE TABLE tracker.timeline (
             lead_id uuid NOT NULL,
             service text NOT NULL,

@@ -1,0 +1,141 @@
+"""Handoff as a system under test: four services as processes of their own, over either bus, on a database of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import httpx
+from aiokafka.admin import AIOKafkaAdminClient
+from sqlalchemy import make_url
+
+from services.commands.installation import SERVICES, install
+from shared.auth import Caller, Role, Tokens, write_new_keys
+from shared.clock import SystemClock
+from shared.contracts.topics import TOPICS
+from shared.db.migrate import role_of
+from shared.settings import PlatformSettings
+from tests.bench.children import Child, free_port, until
+from tests.bench.environment import Environment
+from tests.bench.system import Counts
+
+AGENTS = 30  # in three pools, without caps: nobody waits
+
+_COUNTS = """
+SELECT (SELECT count(*) FROM intake.leads) AS received,
+       (SELECT count(*) FROM scoring.leads) AS scored,
+       (SELECT count(*) FROM router.assignments) AS assigned,
+       (SELECT count(*) FROM tracker.leads WHERE received_at IS NOT NULL AND points IS NOT NULL AND assignment_id IS NOT NULL) AS tracked
+"""
+
+_INTAKE_TO_ASSIGNED = """
+SELECT extract(epoch FROM assigned_at - received_at)::float8 AS seconds
+FROM tracker.leads WHERE received_at >= $1 AND assigned_at IS NOT NULL
+"""
+
+
+class Handoff:
+    """Over Kafka when `kafka` is an address, over the PostgreSQL bus when it is empty."""
+
+    def __init__(self, environment: Environment, kafka: str = "") -> None:
+        self.name = "handoff-kafka" if kafka else "handoff-postgres"
+        self.token = ""
+        self.intake_url = ""
+        self._environment, self._kafka = environment, kafka
+        self._children: dict[str, Child] = {}
+        self._ports = {name: free_port() for name in SERVICES}
+        self._dsn = ""
+        self._connection: asyncpg.Connection[Any] | None = None
+
+    async def start(self) -> None:
+        self._dsn = await self._environment.create_database(self.name)
+        self._connection = await asyncpg.connect(self._dsn)
+        dsns = {name: self._service_dsn(name) for name in SERVICES}
+        settings = PlatformSettings(bus="kafka" if self._kafka else "postgres", kafka_bootstrap=self._kafka or "unused")
+        await install(self._dsn, dsns, settings)
+        self._make_token()
+        for name in SERVICES:
+            await self._spawn(name, dsns[name])
+        async with httpx.AsyncClient(headers={"Authorization": f"Bearer {self.token}"}, timeout=10) as client:
+            for name in SERVICES:
+                await until(lambda name=name: self._ready(client, name), f"{name} ready", timeout=60, poll=0.1)
+            await self._set_up(client)
+        self.intake_url = f"{self._address('intake')}/v1/leads"
+
+    async def stop(self) -> None:
+        for child in self._children.values():
+            await child.stop()
+        if self._connection:
+            await self._connection.close()
+        if self._kafka:
+            await self._delete_topics()
+        if self._dsn:
+            await self._environment.drop_database(self._dsn)
+
+    def processes(self) -> Mapping[str, int]:
+        return {name: child.pid for name, child in self._children.items()}
+
+    async def counts(self) -> Counts:
+        assert self._connection
+        return Counts(**dict(await self._connection.fetchrow(_COUNTS)))
+
+    async def intake_to_assigned(self, since: float) -> list[float]:
+        assert self._connection
+        rows = await self._connection.fetch(_INTAKE_TO_ASSIGNED, datetime.fromtimestamp(since, UTC))
+        return [row["seconds"] for row in rows]
+
+    def _service_dsn(self, name: str) -> str:
+        url = make_url(self._dsn).set(username=role_of(name), password="only-for-the-bench")
+        return url.render_as_string(hide_password=False)
+
+    def _address(self, name: str) -> str:
+        return f"http://127.0.0.1:{self._ports[name]}"
+
+    def _make_token(self) -> None:
+        path = self._environment.folder / f"{self.name}-keys.json"
+        write_new_keys(path)
+        caller = Caller("bench", Role.ADMIN)
+        self.token = Tokens.from_file(path).issue(caller, now=SystemClock().now(), lifetime=timedelta(hours=2))
+
+    async def _spawn(self, name: str, dsn: str) -> None:
+        env = {
+            f"{name.upper()}_DSN": dsn,
+            f"{name.upper()}_PORT": str(self._ports[name]),
+            "HANDOFF_BUS": "kafka" if self._kafka else "postgres",
+            "HANDOFF_TOKEN_KEYS": str(self._environment.folder / f"{self.name}-keys.json"),
+            "HANDOFF_LOG_LEVEL": "warning",
+            **({"KAFKA_BOOTSTRAP": self._kafka} if self._kafka else {}),
+        }
+        log = self._environment.folder / f"{self.name}-{name}.log"
+        self._children[name] = await Child.start(name, f"services.{name}", log=log, env=env)
+
+    async def _ready(self, client: httpx.AsyncClient, name: str) -> bool:
+        try:
+            return (await client.get(f"{self._address(name)}/readyz")).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    async def _set_up(self, client: httpx.AsyncClient) -> None:
+        router = self._address("router")
+        (await client.post(f"{self._address('intake')}/v1/sources", json={"name": "bench"})).raise_for_status()
+        agents = []
+        for n in range(AGENTS):
+            made = await client.post(f"{router}/v1/agents", json={"name": f"Rep {n}"})
+            agents.append(made.raise_for_status().json()["id"])
+        pools = {name: {"members": [{"agent_id": id} for id in agents[n::3]]} for n, name in enumerate(("us", "eu", "default"))}
+        rules = [
+            {"name": "states", "when": [{"field": "country", "op": "==", "value": "US"}], "pool": "us"},
+            {"name": "europe", "when": [{"field": "country", "op": "in", "value": ["DE", "FR"]}], "pool": "eu"},
+        ]
+        policy = {"pools": pools, "rules": rules, "default_pool": "default"}
+        (await client.post(f"{router}/v1/policies", json=policy)).raise_for_status()
+
+    async def _delete_topics(self) -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._kafka)
+        await admin.start()
+        try:
+            await admin.delete_topics([topic.name for topic in TOPICS])
+        finally:
+            await admin.close()

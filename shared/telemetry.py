@@ -45,10 +45,10 @@ loop_faults = Counter(
     ["service", "loop", "kind"],
     registry=METRICS,
 )
-net_catches = Counter(
-    "handoff_net_catches",
-    "Work that a safety-net sweep found undone; should stay nought.",
-    ["service"],
+negative_durations = Counter(
+    "handoff_negative_durations",
+    "Durations shown as 0 because two clocks disagree, by what was measured: assignment, response.",
+    ["kind"],
     registry=METRICS,
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ import pytest
 from shared.auth import Tokens
 from shared.db.embedded import Server
 from shared.telemetry import configure_logging
+from tests.support import kafka as local_kafka
 from tests.support import postgres
 from tests.support.installation import Installation, make_tokens, prepare_template, service_dsns
 
@@ -46,3 +48,14 @@ async def installation(server: Server, template: str, tokens: Tokens) -> AsyncIt
     async with postgres.create_database(server, template=template) as dsn:
         database = urlsplit(dsn).path.lstrip("/")
         yield Installation(dsn, service_dsns(server, database), tokens)
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[local_kafka.Kafka]:
+    """A real broker. Without one the test is skipped, and fails where REQUIRE_KAFKA is set."""
+    missing = local_kafka.available()
+    if missing and os.environ.get("REQUIRE_KAFKA", "0") == "0":
+        pytest.skip(missing)
+    assert missing is None, missing
+    with local_kafka.session_kafka() as broker:
+        yield broker

@@ -18,7 +18,7 @@ from shared.contracts.envelope import Cause
 from shared.contracts.events import Contact, LeadReceived
 from shared.db import answers
 from shared.db.answers import Answer, Key
-from shared.db.uow import UnitOfWork
+from shared.db.uow import UnitOfWork, to_json
 from shared.errors import Permanent, Refused, conflict, invalid, not_found
 
 ACCEPTED = 202
@@ -177,7 +177,7 @@ def _take(
         uow.emit(event, sequence=1, cause=submission.cause)
     except Permanent as error:
         raise Refused(413, "too-large", detail=str(error)) from error
-    rows.leads.append(LeadRow(lead_id, source.id, lead.contact, facts, odd))
+    rows.leads.append(LeadRow(lead_id, source.id, to_json(lead.contact), to_json(facts), to_json(odd)))
     if submission.raw:
         rows.deliveries.append(DeliveryRow(lead_id, *submission.raw))
     return lead_id

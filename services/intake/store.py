@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select, update
 
 from services.intake.tables import sources
-from shared.db.uow import UnitOfWork, to_json
+from shared.db.uow import UnitOfWork, columns, to_json
 
 
 @dataclass(frozen=True)
@@ -26,17 +26,19 @@ class Source:
     updated_at: datetime
 
 
-@dataclass(frozen=True)
-class LeadRow:
+class LeadRow(NamedTuple):
+    """A lead to be stored; the last three are JSON."""
+
     id: UUID
     source_id: UUID
-    contact: dict[str, Any]
-    facts: dict[str, Any]
-    warnings: list[str]
+    contact: str
+    facts: str
+    warnings: str
 
 
-@dataclass(frozen=True)
-class DeliveryRow:
+class DeliveryRow(NamedTuple):
+    """A hook's raw bytes, kept beside the lead that was made of them."""
+
     lead_id: UUID
     content_type: str
     body: bytes
@@ -51,11 +53,7 @@ async def insert_leads(uow: UnitOfWork, rows: Sequence[LeadRow]) -> None:
         "INSERT INTO intake.leads (id, source_id, received_at, contact, facts, warnings, sequence) "
         "SELECT id, source_id, $6, contact, facts, warnings, 1 "
         "FROM unnest($1::uuid[], $2::uuid[], $3::jsonb[], $4::jsonb[], $5::jsonb[]) AS l(id, source_id, contact, facts, warnings)",
-        [row.id for row in rows],
-        [row.source_id for row in rows],
-        [to_json(row.contact) for row in rows],
-        [to_json(row.facts) for row in rows],
-        [to_json(row.warnings) for row in rows],
+        *columns(rows),
         uow.now,
     )
 
@@ -63,9 +61,7 @@ async def insert_leads(uow: UnitOfWork, rows: Sequence[LeadRow]) -> None:
 async def insert_deliveries(uow: UnitOfWork, rows: Sequence[DeliveryRow]) -> None:
     await uow.execute(
         "INSERT INTO intake.deliveries (lead_id, content_type, body) SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[])",
-        [row.lead_id for row in rows],
-        [row.content_type for row in rows],
-        [row.body for row in rows],
+        *columns(rows),
     )
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.router.domain import Entry
-from shared.db.uow import Row, UnitOfWork, to_json
+from shared.db.uow import Row, UnitOfWork, columns, to_json
 
 POLICY_LOCK = "handoff.router.policy"
 PERIODS_KEPT = timedelta(days=4)  # a zone moves a local date by two days at most
@@ -40,8 +40,7 @@ class Lead:
         return self.sequence
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(NamedTuple):
     """One agent's ownership of one lead."""
 
     id: UUID
@@ -53,8 +52,9 @@ class Assignment:
     assigned_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(NamedTuple):
+    """A lead in a pool's hold queue."""
+
     lead_id: UUID
     pool: str
     rule: str | None
@@ -62,9 +62,8 @@ class Queued:
     queued_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionRow:
-    """A decision in full: with the ledger's number before it, it can be made again and explained."""
+class DecisionRow(NamedTuple):
+    """A decision in full: with the ledger's number before it, it can be made again and explained. The last three are JSON."""
 
     id: UUID
     lead_id: UUID
@@ -79,9 +78,9 @@ class DecisionRow:
     agent_id: UUID | None
     why: str
     eligible: int
-    gates: dict[str, int]
-    counters: dict[str, Any] | None
-    facts: dict[str, Any]
+    gates: str
+    counters: str | None
+    facts: str
 
 
 # -- Policy and groups -----------------------------------------------------------------------------------------------------------
@@ -166,17 +165,11 @@ async def close_groups(uow: UnitOfWork, ids: Sequence[int]) -> None:
 
 
 async def append_ledger(uow: UnitOfWork, entries: Sequence[tuple[int, Entry]]) -> None:
+    rows = [(id, e.number, e.kind, e.at, e.agent_id, e.lead_id, e.pool, to_json(e.data)) for id, e in entries]
     await uow.execute(
         "INSERT INTO router.ledger (group_id, number, kind, at, agent_id, lead_id, pool, data) SELECT * FROM unnest("
         "$1::bigint[], $2::int[], $3::text[], $4::timestamptz[], $5::uuid[], $6::uuid[], $7::text[], $8::jsonb[])",
-        [group_id for group_id, _ in entries],
-        [entry.number for _, entry in entries],
-        [entry.kind for _, entry in entries],
-        [entry.at for _, entry in entries],
-        [entry.agent_id for _, entry in entries],
-        [entry.lead_id for _, entry in entries],
-        [entry.pool for _, entry in entries],
-        [to_json(entry.data) for _, entry in entries],
+        *columns(rows),
     )
 
 
@@ -185,9 +178,7 @@ async def advance_groups(uow: UnitOfWork, positions: Sequence[tuple[int, int, da
     await uow.execute(
         "UPDATE router.groups g SET last_number = p.number, last_now = p.at "
         "FROM unnest($1::bigint[], $2::int[], $3::timestamptz[]) AS p(id, number, at) WHERE g.id = p.id",
-        [id for id, _, _ in positions],
-        [number for _, number, _ in positions],
-        [at for _, _, at in positions],
+        *columns(positions),
     )
 
 
@@ -234,19 +225,24 @@ async def update_leads(uow: UnitOfWork, leads: Sequence[Lead]) -> None:
 
 
 def _lead_values(leads: Sequence[Lead]) -> list[list[Any]]:
-    return [
-        [lead.lead_id for lead in leads],
-        [lead.sequence for lead in leads],
-        [lead.status for lead in leads],
-        [lead.received_at for lead in leads],
-        [None if lead.facts is None else to_json(lead.facts) for lead in leads],
-        [lead.points for lead in leads],
-        [lead.grade for lead in leads],
-        [lead.qualification for lead in leads],
-        [lead.scored_sequence for lead in leads],
-        [lead.stage for lead in leads],
-        [lead.tracked_sequence for lead in leads],
-    ]
+    return columns(
+        [
+            (
+                lead.lead_id,
+                lead.sequence,
+                lead.status,
+                lead.received_at,
+                None if lead.facts is None else to_json(lead.facts),
+                lead.points,
+                lead.grade,
+                lead.qualification,
+                lead.scored_sequence,
+                lead.stage,
+                lead.tracked_sequence,
+            )
+            for lead in leads
+        ]
+    )
 
 
 async def where_leads_are(uow: UnitOfWork, ids: Iterable[UUID]) -> tuple[dict[UUID, UUID], dict[UUID, str]]:
@@ -264,13 +260,7 @@ async def insert_assignments(uow: UnitOfWork, rows: Sequence[Assignment]) -> Non
         "INSERT INTO router.assignments (id, lead_id, agent_id, pool, policy_version, period, assigned_at, gave_back) "
         "SELECT id, lead_id, agent_id, pool, version, period, at, false FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], "
         "$5::int[], $6::text[], $7::timestamptz[]) AS a(id, lead_id, agent_id, pool, version, period, at)",
-        [row.id for row in rows],
-        [row.lead_id for row in rows],
-        [row.agent_id for row in rows],
-        [row.pool for row in rows],
-        [row.policy_version for row in rows],
-        [row.period for row in rows],
-        [row.assigned_at for row in rows],
+        *columns(rows),
     )
 
 
@@ -286,10 +276,7 @@ async def close_assignments(
         "FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[]) AS c(lead_id, id, outcome, at) "
         "WHERE a.lead_id = c.lead_id AND a.closed_at IS NULL AND (c.id IS NULL OR c.id = a.id) "
         "RETURNING a.id, a.lead_id, a.agent_id, a.pool, a.period, a.outcome, a.closed_at",
-        [lead_id for lead_id, _, _, _ in closing],
-        [id for _, id, _, _ in closing],
-        [outcome for _, _, outcome, _ in closing],
-        [at for _, _, _, at in closing],
+        *columns(closing),
         reason,
     )
 
@@ -316,11 +303,7 @@ async def insert_queue(uow: UnitOfWork, rows: Sequence[Queued]) -> None:
     await uow.execute(
         "INSERT INTO router.queue (lead_id, pool, rule, points, queued_at) "
         "SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::timestamptz[])",
-        [row.lead_id for row in rows],
-        [row.pool for row in rows],
-        [row.rule for row in rows],
-        [row.points for row in rows],
-        [row.queued_at for row in rows],
+        *columns(rows),
     )
 
 
@@ -328,8 +311,7 @@ async def rank_queue(uow: UnitOfWork, points: Sequence[tuple[UUID, int]]) -> Non
     await uow.execute(
         "UPDATE router.queue q SET points = p.points FROM unnest($1::uuid[], $2::int[]) AS p(lead_id, points) "
         "WHERE q.lead_id = p.lead_id",
-        [lead_id for lead_id, _ in points],
-        [number for _, number in points],
+        *columns(points),
     )
 
 
@@ -338,9 +320,7 @@ async def move_queue(uow: UnitOfWork, moves: Sequence[tuple[UUID, str, str | Non
     await uow.execute(
         "UPDATE router.queue q SET pool = m.pool, rule = m.rule FROM unnest($1::uuid[], $2::text[], $3::text[]) "
         "AS m(lead_id, pool, rule) WHERE q.lead_id = m.lead_id",
-        [lead_id for lead_id, _, _ in moves],
-        [pool for _, pool, _ in moves],
-        [rule for _, _, rule in moves],
+        *columns(moves),
     )
 
 
@@ -380,22 +360,7 @@ async def insert_decisions(uow: UnitOfWork, rows: Sequence[DecisionRow]) -> None
         "agent_id, why, eligible, gates, counters, facts) SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::int[], "
         "$5::bigint[], $6::int[], $7::int[], $8::text[], $9::text[], $10::text[], $11::uuid[], $12::text[], $13::int[], "
         "$14::jsonb[], $15::jsonb[], $16::jsonb[])",
-        [row.id for row in rows],
-        [row.lead_id for row in rows],
-        [row.decided_at for row in rows],
-        [row.policy_version for row in rows],
-        [row.group_id for row in rows],
-        [row.number for row in rows],
-        [row.ordinal for row in rows],
-        [row.outcome for row in rows],
-        [row.rule for row in rows],
-        [row.pool for row in rows],
-        [row.agent_id for row in rows],
-        [row.why for row in rows],
-        [row.eligible for row in rows],
-        [to_json(row.gates) for row in rows],
-        [None if row.counters is None else to_json(row.counters) for row in rows],
-        [to_json(row.facts) for row in rows],
+        *columns(rows),
     )
 
 

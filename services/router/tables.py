@@ -139,8 +139,8 @@ Index("queue_order_idx", queue.c.pool, queue.c.points.desc(), queue.c.queued_at,
 decisions = Table(
     "decisions",
     metadata,
+    Column("lead_id", Uuid, primary_key=True),
     Column("id", Uuid, primary_key=True),
-    Column("lead_id", Uuid, nullable=False),
     Column("decided_at", Moment, nullable=False),
     Column("policy_version", Integer, nullable=False),
     Column("group_id", BigInteger),
@@ -156,4 +156,3 @@ decisions = Table(
     Column("counters", JSONB),
     Column("facts", JSONB, nullable=False),
 )
-Index("decisions_lead_id_idx", decisions.c.lead_id)

@@ -9,7 +9,6 @@ from typing import TypeVar, cast
 from uuid import UUID
 
 import msgspec
-from prometheus_client import Counter
 
 from services.tracker import domain, store
 from services.tracker.domain import Entry, Lead, Routing, Stage
@@ -30,17 +29,10 @@ from shared.contracts.events import (
 from shared.contracts.topics import LEADS_RECEIVED, LEADS_ROUTED, LEADS_SCORED, TOPICS
 from shared.db.uow import UnitOfWork, to_json
 from shared.errors import conflict, invalid
-from shared.telemetry import METRICS, trace_id
+from shared.telemetry import negative_durations, trace_id
 
 E = TypeVar("E", bound=Event)
 OWNERS = {topic.name: topic.owner for topic in TOPICS}
-
-negative_durations = Counter(
-    "handoff_negative_durations",
-    "Durations shown as 0 because two clocks disagree, by what was measured: assignment, response.",
-    ["kind"],
-    registry=METRICS,
-)
 
 
 async def fold(messages: Sequence[Message[Event]], uow: UnitOfWork) -> None:
@@ -106,17 +98,18 @@ def _entry(message: Message[Event]) -> Entry:
         message.id,
         type(event).__name__,
         message.time,
-        to_json(_without_contact(event) if isinstance(event, LeadReceived) else event),
+        to_json(_told(event)),
         message.causation,
         trace_id(message.traceparent),
     )
 
 
-def _without_contact(event: LeadReceived) -> dict[str, object]:
-    """The contact block is kept once, on the lead's row."""
-    kept = msgspec.structs.asdict(event)
-    del kept["contact"]
-    return kept
+def _told(event: Event) -> dict[str, object]:
+    """What the event says. Contact and facts are kept once, on the lead's row."""
+    told = msgspec.structs.asdict(event)
+    told.pop("contact", None)
+    told.pop("facts", None)
+    return told
 
 
 def _count_negative(kind: str, begin: datetime | None, end: datetime) -> None:

@@ -59,7 +59,10 @@ class StageRow:
 
 @dataclass(frozen=True)
 class Filter:
-    """Which leads; None does not ask. Times are bounds of received_at, the later one excluded. `owner` is an agent's own leads."""
+    """Which leads; None does not ask. Times are bounds of received_at, the later one excluded.
+
+    `agent_id` is who has or last had a lead, `owner` who may see it as their own.
+    """
 
     stage: str | None = None
     source: str | None = None
@@ -207,10 +210,11 @@ async def page_of_leads(uow: UnitOfWork, wanted: Filter, *, before: tuple[dateti
 
 
 async def counts(uow: UnitOfWork, wanted: Filter, by: Sequence[str]) -> list[Row]:
-    """How many leads there are of each combination of these columns, the most first."""
-    columns = [leads.c[name] for name in by]
+    """How many leads there are of each combination of these columns, the most first. An agent has one name, whatever they were called."""
+    keys = [leads.c[name] for name in by]
+    names = [func.max(leads.c.agent_name).label("agent_name")] if "agent_id" in by else []
     number = func.count()
-    query = _chosen(select(*columns, number.label("count")), wanted).group_by(*columns).order_by(number.desc(), *columns)
+    query = _chosen(select(*keys, *names, number.label("count")), wanted).group_by(*keys).order_by(number.desc(), *keys)
     return [dict(row) for row in (await uow.run(query)).mappings()]
 
 
@@ -246,6 +250,7 @@ def _chosen(query: Select[Any], wanted: Filter) -> Select[Any]:
     if wanted.received_to is not None:
         query = query.where(leads.c.received_at < wanted.received_to)
     if wanted.owner is not None:
+        # As Lead.owner has it.
         closed = and_(leads.c.routing == Routing.ENDED, leads.c.ended_reason == "closed")
         query = query.where(leads.c.agent_id == wanted.owner, or_(leads.c.routing == Routing.ASSIGNED, closed))
     return query

@@ -68,7 +68,6 @@ class KafkaBus:
             **self._connection(),
             acks="all",
             enable_idempotence=True,
-            compression_type="lz4",
             max_batch_size=MAX_RECORD_BYTES,
             max_request_size=2 * MAX_RECORD_BYTES,
         )

@@ -121,13 +121,15 @@ class PostgresBus:
         self._wakes = wakes or Wakes()
         self._session_timeout = session_timeout
         self._pool: asyncpg.Pool | None = None
+        self._opening = asyncio.Lock()
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:
         """A pooled connection; what goes wrong on it is raised as Transient or Permanent."""
         with translated():
-            if self._pool is None:
-                self._pool = await asyncpg.create_pool(self._dsn, min_size=1, max_size=4, timeout=5)
+            async with self._opening:  # a reader and a publisher that begin at once must not make two
+                if self._pool is None:
+                    self._pool = await asyncpg.create_pool(self._dsn, min_size=1, max_size=4, timeout=5)
             async with self._pool.acquire(timeout=5) as connection:
                 yield connection
 
@@ -156,7 +158,7 @@ class PostgresBus:
     async def maintain(self) -> None:
         """Makes the log's partitions of the next days and drops those older than seven."""
         async with self.connection() as connection:
-            await connection.execute("SELECT bus.maintain()")
+            await connection.execute("SELECT bus.maintain_today()")
 
     async def publisher(self) -> PostgresPublisher:
         return PostgresPublisher(self, self._wakes)

@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS bus.members (
     PRIMARY KEY (consumer_group, member)
 );
 
--- Day partitions: made three days ahead, dropped after seven, as on Kafka. The services' roles may call this, but own nothing.
+-- Day partitions: made three days ahead, dropped after seven, as on Kafka; and members that died are forgotten.
 CREATE OR REPLACE FUNCTION bus.maintain(today date DEFAULT (now() AT TIME ZONE 'UTC')::date) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
@@ -59,8 +59,14 @@ BEGIN
     LOOP
         EXECUTE format('DROP TABLE bus.%I', old);
     END LOOP;
+    DELETE FROM bus.members WHERE until < now() - interval '1 hour';
 END $$;
 SELECT bus.maintain();
+
+-- What the services' roles may call. They own nothing, and must not say which day it is: a day far ahead would drop the log.
+REVOKE EXECUTE ON FUNCTION bus.maintain(date) FROM PUBLIC;
+CREATE OR REPLACE FUNCTION bus.maintain_today() RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS 'SELECT bus.maintain()';
 
 -- A service's role advances and leases the rows of its own group only: group `scoring` belongs to role handoff_scoring.
 ALTER TABLE bus.offsets ENABLE ROW LEVEL SECURITY;

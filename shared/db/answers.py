@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 
-from shared.db.uow import UnitOfWork
+from shared.db.uow import UnitOfWork, columns
 from shared.errors import FieldError, Refused
 
 KEPT = timedelta(hours=24)
@@ -86,9 +86,7 @@ async def store(uow: UnitOfWork, answers: Sequence[tuple[bytes, Answer]]) -> Non
     await uow.execute(
         f"UPDATE {uow.service}.answers a SET status = n.status, content = n.content "
         "FROM unnest($1::bytea[], $2::smallint[], $3::bytea[]) AS n(scope, status, content) WHERE a.scope = n.scope",
-        [scope for scope, _ in answers],
-        [answer.status for _, answer in answers],
-        [answer.content for _, answer in answers],
+        *columns([(scope, answer.status, answer.content) for scope, answer in answers]),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 from uuid import UUID
 
 from shared.contracts.envelope import Received, pack_headers, unpack_headers
-from shared.db.uow import Row, UnitOfWork
+from shared.db.uow import Row, UnitOfWork, columns
 
 KEPT = timedelta(days=30)
 Kind = Literal["poison", "suspect", "parked"]
@@ -58,20 +58,20 @@ async def add(uow: UnitOfWork, letters: Sequence[NewDeadLetter]) -> None:
         "$10::bytea[], $11::bytea[], $12::text[]) WITH ORDINALITY "
         "AS l(event_id, lead_id, kind, reason, attempts, topic, partition, o, key, headers, value, type, n) "
         "ORDER BY n ON CONFLICT (event_id) DO NOTHING",
-        [letter.event_id for letter in letters],
-        [letter.lead_id for letter in letters],
-        [letter.kind for letter in letters],
-        [letter.reason.replace("\0", "\ufffd")[:2000] for letter in letters],
-        [letter.attempts for letter in letters],
-        [letter.record.topic for letter in letters],
-        [letter.record.partition for letter in letters],
-        [letter.record.offset for letter in letters],
-        [letter.record.key for letter in letters],
-        [pack_headers(letter.record.headers) for letter in letters],
-        [letter.record.value for letter in letters],
-        [_text(letter.record.headers.get("ce_type")) for letter in letters],
+        *columns([_values(letter) for letter in letters]),
         uow.now,
     )
+
+
+def _values(letter: NewDeadLetter) -> tuple[object, ...]:
+    record = letter.record
+    place = (record.topic, record.partition, record.offset, record.key)
+    content = (pack_headers(record.headers), record.value, _text(record.headers.get("ce_type")))
+    return (letter.event_id, letter.lead_id, letter.kind, _reason(letter.reason), letter.attempts, *place, *content)
+
+
+def _reason(reason: str) -> str:
+    return reason.replace("\0", "\ufffd")[:2000]
 
 
 async def parked_leads(uow: UnitOfWork, lead_ids: Iterable[UUID]) -> set[UUID]:
@@ -127,7 +127,7 @@ async def failed_again(uow: UnitOfWork, id: int, reason: str) -> None:
     await uow.execute(
         f"UPDATE {uow.service}.dead_letters SET attempts = attempts + 1, kind = 'poison', reason = $2, last_tried = $3 WHERE id = $1",
         id,
-        reason.replace("\0", "\ufffd")[:2000],
+        _reason(reason),
         uow.now,
     )
 

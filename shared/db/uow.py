@@ -150,16 +150,18 @@ def to_json(value: object) -> str:
     return _encode(value).decode()
 
 
+def columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """Rows turned into the arrays that `unnest($1::uuid[], $2::text[], …)` takes: one statement for all of them."""
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
 async def insert_outbox(uow: UnitOfWork, records: Sequence[Outgoing]) -> None:
     """One statement, the last before COMMIT: ids are drawn while the leads' locks are held, so their order is the leads' order."""
     await uow.execute(
         f"INSERT INTO {uow.service}.outbox (topic, key, headers, value) "
         "SELECT topic, key, headers, value FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bytea[]) "
         "WITH ORDINALITY AS r(topic, key, headers, value, n) ORDER BY n",
-        [record.topic for record in records],
-        [record.key for record in records],
-        [record.headers for record in records],
-        [record.value for record in records],
+        *columns(records),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from shared.bus.kafka import KafkaBus
@@ -53,17 +53,18 @@ class Ground:
 
 async def published_on_kafka(bootstrap: str) -> list[Published]:
     found = []
-    async with AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False) as consumer:
-        await consumer.client.force_metadata_update()
-        partitions = [TopicPartition(name, n) for name in NAMES for n in consumer.partitions_for_topic(name) or ()]
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning()
+    consumer = AIOKafkaConsumer(*NAMES, bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        partitions = list(consumer.assignment())
         ends = await consumer.end_offsets(partitions)
         while any([await consumer.position(partition) < ends[partition] for partition in partitions]):
             for records in (await consumer.getmany(timeout_ms=200)).values():
                 for record in records:
                     headers = {name: value.decode() for name, value in record.headers}
                     found.append(checks.published(record.topic, record.key, headers))
+    finally:
+        await consumer.stop()
     return found
 
 

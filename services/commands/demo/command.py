@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import httpx
+from rich.console import Console
 
-from services.commands.demo.interface import Interface
+from services.commands.demo.interface import DemoFailed, Interface
 from services.commands.demo.play import PATIENCE, Played, play
 from services.commands.demo.sample import Sample, read_sample
 from services.commands.demo.show import make_console, show
@@ -25,7 +26,7 @@ from shared.runtime import Platform
 from shared.telemetry import configure_logging
 
 HOST = "127.0.0.1"
-Work = Callable[[str], Awaitable[Played]]
+Work = Callable[[str], Coroutine[Any, Any, Played]]
 
 
 def demo(data: Data = DATA) -> None:
@@ -38,11 +39,10 @@ def demo(data: Data = DATA) -> None:
             sample = read_sample()
         with steps.step(f"Start PostgreSQL in {data}"):
             local = stack.enter_context(open_local(data))
-        played = runtime.run(lambda: _demo(local, sample, steps))
-    show(played, console, data)
+        runtime.run(lambda: _demo(local, sample, steps, console))
 
 
-async def _demo(local: Local, sample: Sample, steps: Steps) -> Played:
+async def _demo(local: Local, sample: Sample, steps: Steps, console: Console) -> None:
     platform = local.platform(HOST)
     headers = {"Authorization": f"Bearer {local.token(platform, Role.ADMIN, 'demo')}"}
 
@@ -50,7 +50,7 @@ async def _demo(local: Local, sample: Sample, steps: Steps) -> Played:
         async with httpx.AsyncClient(base_url=address, headers=headers, timeout=PATIENCE + 10) as client:
             return await play(Interface(client), sample, steps, lambda agent: _token(local, platform, agent))
 
-    return await _while_serving(local, platform, steps, work)
+    show(await _while_serving(local, platform, steps, work), console, local.data)
 
 
 def _token(local: Local, platform: Platform, agent: dict[str, Any]) -> str:
@@ -65,14 +65,18 @@ async def _while_serving(local: Local, platform: Platform, steps: Steps, work: W
     with steps.step("Start the four services"):
         services = await local.build(platform)
         serving = asyncio.create_task(runtime.serve(services, platform, port=0, ready=ready.set_result, until=until))
-        await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
+        starting: set[asyncio.Future[Any]] = {serving, ready}
+        await asyncio.wait(starting, return_when=asyncio.FIRST_COMPLETED)
         _raise_if_over(serving)
     working = asyncio.create_task(work(ready.result()))
-    await asyncio.wait({serving, working}, return_when=asyncio.FIRST_COMPLETED)
+    both: set[asyncio.Task[Any]] = {serving, working}
+    await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+    stopped = until.is_set()  # by a signal
     until.set()
     working.cancel()  # does nothing to work that is done
-    await asyncio.wait({serving, working})
-    if working.cancelled():
+    await asyncio.wait(both)
+    # What ended the system explains best why the work failed.
+    if working.cancelled() or (working.exception() and (stopped or serving.exception())):
         _raise_if_over(serving)
     return working.result()
 

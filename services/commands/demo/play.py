@@ -12,11 +12,12 @@ from services.commands.demo.sample import Delivery, Sample
 from services.commands.demo.setup import set_up
 from services.commands.demo.steps import Advance, Steps
 
-A, B = TypeVar("A"), TypeVar("B")
+A = TypeVar("A")
+B = TypeVar("B")
 Lead = dict[str, Any]  # as GET /v1/leads/{id} shows it
 TokenOf = Callable[[dict[str, Any]], str]
 
-AT_ONCE = 8  # requests under way
+AT_ONCE = 4  # requests under way
 PATIENCE = 30  # seconds that a lead has to be routed
 
 
@@ -122,7 +123,10 @@ def _how_far(id: str, lead: Lead | None) -> str:
 
 
 async def _release(api: Interface, leads: Sequence[Lead], token_of: TokenOf) -> str | None:
-    """Has agents win leads until the first of these that waits is given out; returns its id, or None where none waits."""
+    """Has agents win leads until the first of these that waits is given out; returns its id.
+
+    None where none waits, or where too many from before wait ahead of it.
+    """
     waiting = {lead["lead_id"]: lead["pool"] for lead in leads if lead["routing"] == "queued"}
     queue = [one async for one in api.items("/v1/queue") if one["pool"] in waiting.values()]
     first = next((one for one in queue if one["lead_id"] in waiting), None)
@@ -130,6 +134,8 @@ async def _release(api: Interface, leads: Sequence[Lead], token_of: TokenOf) -> 
         return None
     before = [one for one in queue if one["pool"] == first["pool"]].index(first)
     held = await _held_by(api, first["pool"])
+    if before >= len(held):
+        return None
     for assignment in held[: before + 1]:
         await _win(api, assignment, token_of)
     lead = await _wait_for(api, first["lead_id"], "assigned")

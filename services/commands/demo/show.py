@@ -17,7 +17,7 @@ from services.commands.demo.play import Lead, Played
 from services.commands.run import DATA, PORT
 
 WIDTH = 116  # of what is written to a file or a pipe
-GATES = {"open_cap": "at the open cap", "daily_cap": "at the daily cap", "inactive": "inactive"}
+GATES = {"open_cap": "at open cap", "daily_cap": "at daily cap", "inactive": "inactive"}
 
 
 def make_console() -> Console:
@@ -78,7 +78,7 @@ def why(lead: Lead) -> str:
         return f"{lead['score']['qualification']} leads are not routed"
     queued = _said(lead, "LeadQueued")
     decided = _said(lead, "LeadAssigned") or queued or {}
-    chosen = f"{decided.get('rule') or 'no rule matched'} → pool {decided['pool']}"
+    chosen = f"{decided.get('rule') or 'no rule matched'} → {decided['pool']}"
     if lead["routing"] == "queued":
         return f"{chosen}: {_stopped(decided['gates'])}"
     return f"{chosen}, after a wait" if queued else chosen
@@ -101,7 +101,7 @@ def speed_line(leads: Sequence[Lead]) -> str:
     cuts = quantiles(at_once, n=100, method="inclusive")
     waited = f"; {len(given) - len(at_once)} waited for a free agent first" if len(given) > len(at_once) else ""
     times = f"[bold]p50 {cuts[49]:.0f} ms, p99 {cuts[98]:.0f} ms[/]"
-    return f"Receipt to assignment: {times} (n = {len(at_once)}, all sent within a moment{waited})"
+    return f"Receipt to assignment: {times} (n = {len(at_once)}, sent in one burst{waited})"
 
 
 def timeline(lead: Lead) -> Table:

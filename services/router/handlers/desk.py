@@ -19,6 +19,7 @@ from services.router.domain import (
     Match,
     Outcome,
     Policy,
+    Winner,
     decide_in_pool,
     from_document,
     match_lead,
@@ -27,7 +28,7 @@ from services.router.domain import (
 from services.router.store import Assignment, DecisionRow, Lead, Queued
 from shared.contracts.envelope import Cause
 from shared.contracts.events import Event, LeadAssigned, LeadQueued, LeadRejected
-from shared.db.uow import UnitOfWork
+from shared.db.uow import UnitOfWork, to_json
 from shared.errors import Transient
 
 SNAPSHOT_EVERY = 2000  # ledger entries
@@ -176,7 +177,7 @@ class Desk:
         entry = decision.entry(number + 1)
         state.apply(entry)
         assignment = Assignment(
-            self.uow.clock.uuid7(),
+            self._record(lead, decision, group, number),
             lead.lead_id,
             decision.winner.agent_id,
             decision.pool,
@@ -190,7 +191,6 @@ class Desk:
             self._writes.unqueued.append(lead.lead_id)
         lead.status = "assigned"
         self.change(lead)
-        self._record(lead, decision, group, number)
         self._writes.decided.append((lead, decision, lead.next_sequence(), assignment.id, cause))
 
     def _wait(self, lead: Lead, decision: Decision, group: int, number: int, cause: Cause) -> None:
@@ -232,38 +232,32 @@ class Desk:
         *,
         outcome: Outcome | None = None,
         why: str | None = None,
-    ) -> None:
-        assigned = decision.winner if (outcome or decision.outcome) is Outcome.ASSIGNED else None
-        counters = None
-        if assigned:
-            counters = {
-                "before": {"received": assigned.before.received, "difference": assigned.before.difference},
-                "after": {"received": assigned.after.received, "difference": assigned.after.difference},
-                "open": [assigned.open, assigned.open_cap],
-                "daily": [assigned.daily, assigned.daily_cap],
-                "period": assigned.period,
-            }
+    ) -> UUID:
+        """Keeps the decision in full; returns its id, which is also the id of the assignment that it makes."""
+        id = self.uow.clock.uuid7()
         self._ordinal += 1
+        made = outcome or decision.outcome
         self._writes.decisions.append(
             DecisionRow(
-                id=self.uow.clock.uuid7(),
-                lead_id=lead.lead_id,
-                decided_at=decision.now,
-                policy_version=self.active.policy.version,
-                group_id=group,
-                number=number,
-                ordinal=self._ordinal,
-                outcome=(outcome or decision.outcome).value,
-                rule=decision.rule,
-                pool=decision.pool,
-                agent_id=assigned.agent_id if assigned else None,
-                why=why or decision.reason,
-                eligible=decision.eligible,
-                gates={gate.value: count for gate, count in decision.stopped.items()},
-                counters=counters,
-                facts=dict(decision.facts),
+                id,
+                lead.lead_id,
+                decision.now,
+                self.active.policy.version,
+                group,
+                number,
+                self._ordinal,
+                made.value,
+                decision.rule,
+                decision.pool,
+                decision.agent_id if made is Outcome.ASSIGNED else None,
+                why or decision.reason,
+                decision.eligible,
+                to_json(decision.stopped) if decision.stopped else "{}",
+                to_json(_counters(decision.winner)) if decision.winner and made is Outcome.ASSIGNED else None,
+                to_json(decision.facts),
             )
         )
+        return id
 
     # -- Writing
 
@@ -340,6 +334,17 @@ class _View:
     points: int
     grade: str
     qualification: str
+
+
+def _counters(winner: Winner) -> dict[str, object]:
+    """How the winner stood before and after, its caps beside what they count."""
+    return {
+        "before": {"received": winner.before.received, "difference": winner.before.difference},
+        "after": {"received": winner.after.received, "difference": winner.after.difference},
+        "open": (winner.open, winner.open_cap),
+        "daily": (winner.daily, winner.daily_cap),
+        "period": winner.period,
+    }
 
 
 def _view(lead: Lead) -> _View:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, Field
 
 from services.tracker import domain, handlers, store
 from services.tracker.domain import Entry, Lead, Stage, Until
@@ -17,7 +17,7 @@ from services.tracker.handlers import Status
 from shared.auth import Caller, Role
 from shared.clock import uuid7_time
 from shared.db.uow import Database
-from shared.errors import Refused, not_found
+from shared.errors import Refused, invalid, not_found
 from shared.web.requests import Body, OnceOnly, Uow, allow, cause_of
 from shared.web.responses import Cursor, Limit, decode_cursor, json_response, page_of, plain
 
@@ -105,16 +105,6 @@ class StatusIn(Body):
     value: Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)] | None = None
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = None
 
-    @model_validator(mode="after")
-    def _goes_together(self) -> StatusIn:
-        if self.status in ("lost", "disqualified") and not (self.reason and self.reason.strip()):
-            raise ValueError(f"a lead that is {self.status} needs a reason")
-        if self.status != "won" and self.value is not None:
-            raise ValueError("only a won lead has a value")
-        if (self.currency is None) != (self.value is None):
-            raise ValueError("value and currency go together")
-        return self
-
 
 class StatusOut(BaseModel):
     """The lead's stage now and before. `changed` is false where the same was said again."""
@@ -134,12 +124,7 @@ async def get_lead(
     until: Annotated[Until, Query(description="How far.")] = Until.VISIBLE,
 ) -> Response:
     """A lead that was accepted a moment ago may not be here yet: that is a 404 of type `not-yet-visible`; ask again or wait."""
-    database: Database = request.app.state.database
-    lead = await _await_lead(database, id, caller, wait=wait, until=until)
-    if lead is None:
-        raise _unknown(id, database.clock.now())
-    async with database.begin() as uow:
-        entries = domain.in_order(await store.entries_of(uow, id))
+    lead, entries = await _await_lead(request.app.state.database, id, caller, wait=wait, until=until)
     return json_response(_lead_out(lead, entries, contact=caller.sees_contacts))
 
 
@@ -157,6 +142,7 @@ async def get_timeline(id: UUID, uow: Uow, caller: Reader, limit: Limit = 100, c
 @router.post("/v1/leads/{id}/status", response_model=StatusOut, summary="Say how a lead is doing")
 async def post_status(id: UUID, body: StatusIn, request: Request, uow: Uow, caller: Speaker, once: OnceOnly) -> Response:
     """Won, lost and disqualified close the lead for good. The same status again is answered and changes nothing."""
+    _check_together(body)
 
     async def work() -> StatusOut:
         lead = _shown(await store.lock_lead(uow, id), caller)
@@ -169,14 +155,20 @@ async def post_status(id: UUID, body: StatusIn, request: Request, uow: Uow, call
     return await once(work)
 
 
-async def _await_lead(database: Database, id: UUID, caller: Caller, *, wait: float, until: Until) -> Lead | None:
-    """The lead as soon as it has got that far, else as it is when the time is up. Holds no transaction while it waits."""
+async def _await_lead(database: Database, id: UUID, caller: Caller, *, wait: float, until: Until) -> tuple[Lead, list[Entry]]:
+    """The lead and its timeline as soon as it has got that far, else as it is when the time is up.
+
+    Holds no transaction while it waits. Raises Refused (404) for a lead that has not come, at once where it cannot be on its way.
+    """
     end = database.clock.monotonic() + wait
     while True:
         async with database.begin() as uow:
             lead = _shown(await store.get_lead(uow, id), caller)
-        if (lead and domain.reached(lead, until)) or id.version != 7 or database.clock.monotonic() + LOOK > end:
-            return lead
+            late = database.clock.monotonic() + LOOK > end
+            if lead and (late or domain.reached(lead, until)):
+                return lead, domain.in_order(await store.entries_of(uow, id))
+            if lead is None and (late or not domain.is_young(uuid7_time(id), uow.now)):
+                raise _unknown(id, uow.now)
         await asyncio.sleep(LOOK)
 
 
@@ -192,6 +184,16 @@ def _unknown(id: UUID, now: datetime) -> Refused:
         detail = f"The lead {id} is not visible here yet. Ask again, or wait with ?wait=5."
         return Refused(404, "not-yet-visible", detail=detail, headers={"Retry-After": "1"})
     return not_found("lead", id)
+
+
+def _check_together(body: StatusIn) -> None:
+    """Raises Refused (422) where fields of a status do not go together."""
+    if body.status in ("lost", "disqualified") and not (body.reason and body.reason.strip()):
+        raise invalid("/reason", f"a lead that is {body.status} needs one")
+    if body.status != "won" and body.value is not None:
+        raise invalid("/value", "only a won lead has one")
+    if (body.currency is None) != (body.value is None):
+        raise invalid("/value" if body.value is None else "/currency", "value and currency go together")
 
 
 def _lead_out(lead: Lead, entries: Sequence[Entry], *, contact: bool) -> LeadOut:

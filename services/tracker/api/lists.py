@@ -23,7 +23,6 @@ from shared.web.responses import Cursor, Limit, decode_cursor, json_response, pa
 router = APIRouter()
 
 Dimension = Literal["stage", "source", "agent", "grade", "routing"]
-COLUMNS = {"agent": ("agent_id", "agent_name")}  # the others are columns by their own name
 Word = Annotated[str | None, Query(max_length=200)]
 
 
@@ -102,7 +101,7 @@ async def get_counts(
 ) -> Response:
     if len(set(by)) < len(by):
         raise invalid("by", "names a dimension twice")
-    columns = [column for name in by for column in COLUMNS.get(name, (name,))]
+    columns = ["agent_id" if name == "agent" else name for name in by]
     found = await store.counts(uow, _own(wanted, caller), columns)
     return json_response({"by": by, "total": sum(row["count"] for row in found), "counts": found})
 

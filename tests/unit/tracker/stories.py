@@ -111,9 +111,17 @@ class Story:
     def _tell(self, event: Event) -> Story:
         topic = TOPIC_OF[type(event)]
         sequence = 1 + sum(message.topic == topic.name for message in self.messages)
-        cause = str(self.messages[-1].id) if self.messages else "request"
         self.messages.append(
-            Message(ids.uuid7(), topic.name, f"/handoff/{topic.owner}", self._now(), sequence, cause, self.trace, event)
+            Message(
+                id=ids.uuid7(),
+                topic=topic.name,
+                source=f"/handoff/{topic.owner}",
+                time=self._now(),
+                sequence=sequence,
+                causation=str(self.messages[-1].id) if self.messages else "request",
+                traceparent=self.trace,
+                data=event,
+            )
         )
         return self
 

@@ -109,7 +109,7 @@ def upgrade() -> None:
         CREATE INDEX queue_order_idx ON router.queue (pool, points DESC, queued_at, lead_id);
 
         CREATE TABLE router.decisions (
-            id uuid PRIMARY KEY,
+            id uuid NOT NULL,
             lead_id uuid NOT NULL,
             decided_at timestamptz NOT NULL,
             policy_version integer NOT NULL,
@@ -124,9 +124,9 @@ def upgrade() -> None:
             eligible integer NOT NULL,
             gates jsonb NOT NULL,
             counters jsonb,
-            facts jsonb NOT NULL
+            facts jsonb NOT NULL,
+            PRIMARY KEY (lead_id, id)
         );
-        CREATE INDEX decisions_lead_id_idx ON router.decisions (lead_id);
 
         INSERT INTO router.policies (version, document, active, created_at, created_by) VALUES (1, '{
             "pools": {"default": {"members": []}},

@@ -1,0 +1,114 @@
+"""`make demo` as a newcomer runs it: a process of its own, twice in one folder, and in a folder that is in use."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from services.commands.demo.sample import FOLDER, read_sample
+from services.intake.domain import parse_mapping
+from services.router.domain import from_document as read_policy
+from services.router.domain import lint as lint_policy
+from services.scoring.domain import from_document as read_scorecard
+from services.scoring.domain import lint as lint_scorecard
+from shared.db.embedded import EmbeddedPostgres
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 60  # far more than the demo takes
+SPEED = re.compile(r"Receipt to assignment: p50 (\d+) ms, p99 (\d+) ms \(n = (\d+), .*; 1 waited for a free agent first\)")
+SENDERS = ("website", "social-ads", "marketplace", "partner-api", "trade-show")
+ROW = re.compile(rf"^ (.+?) +({'|'.join(SENDERS)}) +(\d+) ([A-D]) +(.+?)  +(.+?)(?:  +([\d,]+))? *$")
+
+
+def run_demo(data: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "services", "demo", "--data", str(data)]
+    # No terminal, and no width handed down by one.
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "FORCE_COLOR")}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
+
+
+def rows_of(output: str) -> list[tuple[str, ...]]:
+    """The table's rows: lead, source, points, grade, agent, why, milliseconds (empty for who has no agent)."""
+    return [tuple(cell or "" for cell in found.groups()) for line in output.splitlines() if (found := ROW.match(line))]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def first(folder: Path) -> subprocess.CompletedProcess[str]:
+    return run_demo(folder)
+
+
+def test_every_lead_is_shown_with_its_agent_or_why_it_has_none(first: subprocess.CompletedProcess[str]) -> None:
+    assert first.returncode == 0, first.stdout + first.stderr
+    rows = rows_of(first.stdout)
+    agents = {agent["name"] for agent in read_sample().agents if agent.get("active", True)}
+    assert len(rows) == read_sample().leads
+    assert {row[1] for row in rows} == set(SENDERS)
+    assert {row[4] for row in rows} == agents | {"waits", "not routed"}
+    assert all(bool(row[6]) == (row[4] in agents) for row in rows)
+    assert max(len(line) for line in first.stdout.splitlines() if ROW.match(line)) <= 120
+
+
+def test_one_lead_waited_and_was_then_given_out(first: subprocess.CompletedProcess[str]) -> None:
+    [waited] = [row for row in rows_of(first.stdout) if row[5].endswith(", after a wait")]
+    life = first.stdout.partition("The life of one lead")[2]
+    assert life.startswith(f", {waited[0]} (")
+    told = re.findall(r"^  [\d:.]+  (\w+) +(\w+)", life, re.MULTILINE)
+    expected = [("intake", "Received"), ("scoring", "Scored"), ("router", "Waits"), ("router", "Assigned"), ("tracker", "From")]
+    assert told[:5] == expected
+
+
+def test_the_speed_is_told_of_those_that_did_not_wait(first: subprocess.CompletedProcess[str]) -> None:
+    found = SPEED.search(first.stdout)
+    assert found, first.stdout
+    p50, p99, n = map(int, found.groups())
+    assert 0 < p50 <= p99
+    assert n == sum(1 for row in rows_of(first.stdout) if row[6] and not row[5].endswith("after a wait"))
+
+
+def test_it_says_how_to_go_on(first: subprocess.CompletedProcess[str], folder: Path) -> None:
+    assert f"services run --data {folder}" in first.stdout
+    assert "http://127.0.0.1:8080/v1/leads" in first.stdout
+    assert first.stderr == ""
+
+
+def test_a_second_run_in_the_folder_uses_what_is_there(first: subprocess.CompletedProcess[str], folder: Path) -> None:
+    assert first.returncode == 0
+    again = run_demo(folder)
+    assert again.returncode == 0, again.stdout + again.stderr
+    rows = rows_of(again.stdout)
+    assert len(rows) == read_sample().leads
+    # The agents are those of the first run, so they still hold their leads and more must wait than then.
+    waiting = [sum(row[4] == "waits" for row in rows_of(output)) for output in (first.stdout, again.stdout)]
+    assert waiting[1] > waiting[0] > 0
+
+
+def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
+    with EmbeddedPostgres(tmp_path, durable=False):
+        refused = run_demo(tmp_path)
+    assert refused.returncode == 2
+    assert "this step failed: Start PostgreSQL" in refused.stderr
+    assert f"is in use by process {os.getpid()}" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_the_sample_is_sound() -> None:
+    sample = read_sample()
+    mappings = {source["name"]: parse_mapping(source["mapping"]) for source in sample.sources}
+    assert {delivery.source for delivery in sample.deliveries if delivery.source} <= mappings.keys()
+    assert lint_scorecard(read_scorecard(sample.scorecard)) == []
+    ids = {agent["name"]: f"00000000-0000-7000-8000-{number:012d}" for number, agent in enumerate(sample.agents)}
+    policy = json.loads((FOLDER / "policy.json").read_text())
+    for pool, members in policy["pools"].items():
+        policy["pools"][pool] = {"members": [{"agent_id": ids[name], "weight": weight} for name, weight in members.items()]}
+    assert lint_policy(read_policy(1, policy)) == []

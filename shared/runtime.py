@@ -77,7 +77,7 @@ class Platform:
 
     def bus(self, settings: ServiceSettings) -> Bus:
         if self.settings.bus == "kafka":
-            return KafkaBus(self.settings, session_timeout=settings.session_timeout)
+            return KafkaBus(self.settings, session_timeout=settings.session_timeout, instance=settings.instance)
         return PostgresBus(settings.bus_dsn or settings.dsn, wakes=self.wakes, session_timeout=settings.session_timeout)
 
 

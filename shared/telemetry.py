@@ -128,8 +128,9 @@ def configure_logging(*, level: str = "info", form: str = "json") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("aiokafka", "uvicorn.access", "httpx", "asyncio", "alembic"):
+    for noisy in ("uvicorn.access", "httpx", "asyncio", "alembic"):
         logging.getLogger(noisy).setLevel("WARNING")
+    logging.getLogger("aiokafka").setLevel("ERROR")  # it warns several times in every tenth of a second while a broker is away
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:

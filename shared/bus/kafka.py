@@ -35,8 +35,13 @@ log = logger(__name__)
 
 
 class KafkaBus:
-    def __init__(self, settings: PlatformSettings, *, session_timeout: float = 6.0) -> None:
+    """`instance` makes a reader a static member: a restart under the same name moves no partition. It must be unique among replicas, for
+    two of one name take the group from each other for ever; and a member that stops for good is waited for like one that died.
+    """
+
+    def __init__(self, settings: PlatformSettings, *, session_timeout: float = 6.0, instance: str | None = None) -> None:
         self._settings = settings
+        self._instance = instance
         self._session_timeout = int(session_timeout * 1000)
 
     async def create_topics(self, names: Sequence[str], *, partitions: int = PARTITIONS) -> None:
@@ -83,6 +88,7 @@ class KafkaBus:
             **self._connection(),
             group_id=group,
             client_id=member,
+            group_instance_id=self._instance,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             session_timeout_ms=self._session_timeout,
@@ -134,7 +140,7 @@ class KafkaPublisher:
                 sent.extend(await self._send(topic, partition, share))
         finally:
             # Also after a failure: a future that nobody awaits would be logged as lost.
-            outcomes = await asyncio.gather(*sent, return_exceptions=True)
+            outcomes = await _in_time(asyncio.gather(*sent, return_exceptions=True))
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise Transient(f"kafka: {type(outcome).__name__}") from outcome
@@ -147,7 +153,8 @@ class KafkaPublisher:
         return shares
 
     async def _learn(self, topic: str) -> int:
-        found = await _or_transient(self._producer.partitions_for(topic))
+        # Not partitions_for: it cannot tell a topic that is missing from a broker that is.
+        found = (await _in_time(self._producer.client.fetch_all_metadata())).partitions_for_topic(topic)
         if not found:
             raise Permanent(f"no such topic: {topic}; run: python -m services migrate")
         self._partitions[topic] = len(found)
@@ -167,6 +174,9 @@ class KafkaPublisher:
         return sent
 
     async def close(self) -> None:
+        # First the sender, which tries for ever to send what no broker took. What `publish` returned for is sent already.
+        if (sending := self._producer._sender.sender_task) is not None:
+            sending.cancel()
         await _close(self._producer.stop())
 
 
@@ -218,12 +228,10 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
             self._finished.clear()
             return
         try:
-            await self._consumer.commit(offsets)
+            await _in_time(self._consumer.commit(offsets), passing=(CommitFailedError, IllegalStateError))
         except (CommitFailedError, IllegalStateError) as error:
             # The group moved on without us. The inbox swallows what is read again.
             log.info("commit.late", error=type(error).__name__)
-        except (KafkaError, OSError, TimeoutError) as error:
-            raise Transient(f"kafka: {type(error).__name__}") from error
         for partition, offset in offsets.items():
             if self._finished.get(partition) == offset:
                 del self._finished[partition]
@@ -259,6 +267,16 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
 async def _or_transient(work: Awaitable[T]) -> T:
     try:
         return await work
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise Transient(f"kafka: {type(error).__name__}") from error
+
+
+async def _in_time(work: Awaitable[T], *, passing: tuple[type[KafkaError], ...] = ()) -> T:
+    """For what the client tries for ever: without a broker it is given up, and may have happened all the same."""
+    try:
+        return await asyncio.wait_for(work, REQUEST_TIMEOUT / 1000)
+    except passing:
+        raise
     except (KafkaError, OSError, TimeoutError) as error:
         raise Transient(f"kafka: {type(error).__name__}") from error
 

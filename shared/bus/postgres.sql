@@ -20,6 +20,8 @@ CREATE TABLE IF NOT EXISTS bus.log (
     value bytea NOT NULL,
     PRIMARY KEY (topic, partition, "offset", written_at)
 ) PARTITION BY RANGE (written_at);
+-- Where no day was made in time (a laptop slept for a week), the log must go on all the same.
+CREATE TABLE IF NOT EXISTS bus.log_default PARTITION OF bus.log DEFAULT;
 
 -- How far each group is, and who reads each partition until when.
 CREATE TABLE IF NOT EXISTS bus.offsets (
@@ -49,16 +51,21 @@ DECLARE
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('handoff.bus.maintain'));
     FOR day IN SELECT generate_series(today - 1, today + 3, '1 day')::date LOOP
+        CONTINUE WHEN EXISTS (  -- a day whose first records fell into the default stays there
+            SELECT FROM bus.log_default
+            WHERE written_at >= day::timestamp AT TIME ZONE 'UTC' AND written_at < (day + 1)::timestamp AT TIME ZONE 'UTC');
         EXECUTE format(
             'CREATE TABLE IF NOT EXISTS bus.log_%s PARTITION OF bus.log FOR VALUES FROM (%L) TO (%L)',
             to_char(day, 'YYYYMMDD'), day::text || ' 00:00+00', (day + 1)::text || ' 00:00+00');
     END LOOP;
     FOR old IN
         SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-        WHERE i.inhparent = 'bus.log'::regclass AND c.relname < 'log_' || to_char(today - 7, 'YYYYMMDD')
+        WHERE i.inhparent = 'bus.log'::regclass AND c.relname ~ '^log_[0-9]{8}$'
+          AND c.relname < 'log_' || to_char(today - 7, 'YYYYMMDD')
     LOOP
         EXECUTE format('DROP TABLE bus.%I', old);
     END LOOP;
+    DELETE FROM bus.log_default WHERE written_at < (today - 7)::timestamp AT TIME ZONE 'UTC';
     DELETE FROM bus.members WHERE until < now() - interval '1 hour';
 END $$;
 SELECT bus.maintain();

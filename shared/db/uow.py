@@ -51,8 +51,7 @@ class Database:
         """Opens a unit of work and commits it at the end of the block. Raises Transient, Permanent or OutcomeUnknown."""
         with translated():
             async with self._engine.connect() as connection:
-                driver = (await connection.get_raw_connection()).driver_connection
-                assert driver is not None
+                driver = await _alive(connection)
                 uow = UnitOfWork(self, connection, driver)
                 try:
                     await driver.execute("BEGIN")
@@ -163,6 +162,16 @@ async def insert_outbox(uow: UnitOfWork, records: Sequence[Outgoing]) -> None:
         "WITH ORDINALITY AS r(topic, key, headers, value, n) ORDER BY n",
         *columns(records),
     )
+
+
+async def _alive(connection: AsyncConnection) -> asyncpg.Connection:
+    """The driver's connection. Those that the server closed while they lay in the pool are passed over: no work is lost to them."""
+    while True:
+        driver: asyncpg.Connection | None = (await connection.get_raw_connection()).driver_connection
+        assert driver is not None
+        if not driver.is_closed():
+            return driver
+        await connection.invalidate()
 
 
 async def _abandon(connection: AsyncConnection, driver: asyncpg.Connection) -> None:

@@ -91,6 +91,12 @@ async def violations(dsn: str, *, accepted: Collection[UUID], published: Sequenc
     ]
 
 
+async def router_violations(dsn: str) -> list[str]:
+    """What is wrong with the router alone, whoever fed it."""
+    world = await _world(dsn)
+    return [*_one_owner(world), *_ledgers(world), *_queues(world)]
+
+
 async def published_on_postgres(dsn: str) -> list[Published]:
     connection = await _connect(dsn)
     try:

@@ -23,6 +23,7 @@ from shared.bus.postgres import PostgresBus
 from shared.contracts.envelope import Received
 from shared.errors import Transient
 from shared.settings import PlatformSettings
+from shared.telemetry import configure_logging
 
 
 @dataclass
@@ -119,4 +120,5 @@ def _say(answer: object) -> None:
 
 
 if __name__ == "__main__":
+    configure_logging()  # to standard error: standard output is for the answers
     asyncio.run(_obey(**json.loads(sys.argv[1])))

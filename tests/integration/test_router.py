@@ -1,0 +1,437 @@
+"""The router on a real PostgreSQL: replicas that decide at once, the hold queue, policies that change while leads come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from services.router.domain import Entry, GroupState, decide_in_pool
+from services.router.handlers.desk import Desk, Memory
+from services.router.store import Lead
+from shared.contracts.events import AssignmentEnded, LeadAssigned, LeadQueued, LeadRejected
+from tests.support.checks import router_violations
+from tests.support.installation import Installation
+from tests.support.office import Office, SetClock, ids, offices, scored, stage
+
+ZONE = "America/New_York"
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
+
+
+@pytest.fixture
+async def office(installation: Installation, clock: SetClock) -> AsyncIterator[Office]:
+    async with offices(installation, 1, clock) as [one]:
+        yield one
+
+
+def leads(count: int) -> list[UUID]:
+    return [ids.uuid7() for _ in range(count)]
+
+
+def batches(wanted: Sequence[UUID], size: int) -> list[Sequence[UUID]]:
+    return [wanted[n : n + size] for n in range(0, len(wanted), size)]
+
+
+def rule(product: str, pool: str) -> dict[str, Any]:
+    return {"name": product, "when": [{"field": "product", "op": "==", "value": product}], "pool": pool}
+
+
+def members(*agents: UUID) -> dict[str, Any]:
+    return {"members": [{"agent_id": str(agent)} for agent in agents]}
+
+
+async def in_turn(office: Office, wanted: Sequence[UUID], size: int = 8) -> None:
+    """Half of each batch for one pool and half for the other, and one in three for the default."""
+    for batch in batches(wanted, size):
+        await office.take(*(scored(lead, n, product=("pro", "basic", "team")[n % 3]) for n, lead in enumerate(batch)))
+
+
+async def wins(office: Office, wanted: int) -> None:
+    """Closes assignments as they appear, oldest first, until so many are closed."""
+    closed = 0
+    while closed < wanted:
+        rows = await office.rows("SELECT id, lead_id FROM router.assignments WHERE closed_at IS NULL ORDER BY id LIMIT 5")
+        await office.take(*(stage(row["lead_id"], "won", assignment=row["id"]) for row in rows))
+        closed += len(rows)
+
+
+# -- Replicas that decide at once ------------------------------------------------------------------------------------------------
+
+
+async def shared_pools(office: Office) -> tuple[UUID, UUID, UUID]:
+    """Two pools that share an agent; everybody may hold ten leads, the shared one may receive forty a day."""
+    dee, fay, gus = [await office.agent("dee", open_cap=10), await office.agent("fay", open_cap=10), await office.agent("gus", open_cap=10)]
+    await office.change(fay, daily_cap=40)
+    pools = {"east": members(dee, fay), "west": members(fay, gus), "all": members()}
+    await office.policy({"pools": pools, "rules": [rule("pro", "east"), rule("basic", "west")], "default_pool": "east"})
+    return dee, fay, gus
+
+
+async def test_replicas_with_a_shared_agent_never_exceed_a_cap(installation: Installation) -> None:
+    async with offices(installation, 3) as [one, other, third]:
+        _, fay, _ = await shared_pools(one)
+        wanted = leads(240)
+        await asyncio.gather(in_turn(one, wanted[::2]), in_turn(other, wanted[1::2]), wins(third, 100))
+        assert await router_violations(installation.admin_dsn) == []
+        owned, waiting = await one.owners(), await one.queue()
+        assert {lead for lead, _ in owned} | set(waiting) == set(wanted)
+        assert len(owned) + len(waiting) == len(wanted)
+        assert len(waiting) > 0, "the caps did not bite, so this proves nothing"
+        assert Counter(agent for _, agent in owned)[fay] == 40
+        await every_decision_can_be_made_again(one)
+
+
+async def every_decision_can_be_made_again(office: Office) -> None:
+    """Folds each group's ledger up to each decision's number and decides anew: the same winner, eligible and gates."""
+    groups = {row["id"]: row for row in await office.rows("SELECT * FROM router.groups")}
+    for id, group in groups.items():
+        assert group["snapshot_number"] == 0
+        state = GroupState.restore(group["snapshot"])
+        entries = await office.rows("SELECT * FROM router.ledger WHERE group_id = $1 ORDER BY number", id)
+        decisions = await office.rows("SELECT * FROM router.decisions WHERE group_id = $1 ORDER BY number, decided_at, id", id)
+        for row in decisions:
+            for entry in entries[state.number : row["number"]]:
+                state.apply(Entry(**{name: entry[name] for name in Entry.__slots__}))
+            decision = decide_in_pool(again(row), row["pool"], state, row["decided_at"], rule=row["rule"])
+            assert decision.eligible == row["eligible"]
+            assert {gate.value: count for gate, count in decision.stopped.items()} == row["gates"]
+            assert decision.now == row["decided_at"]
+            if row["outcome"] == "assigned":
+                assert decision.winner is not None
+                assert decision.agent_id == row["agent_id"]
+                assert row["counters"]["after"]["received"] == decision.winner.after.received
+                assert row["counters"]["open"] == [decision.winner.open, decision.winner.open_cap]
+
+
+def again(row: dict[str, Any]) -> Lead:
+    facts = dict(row["facts"])
+    known = {name: facts.pop(name) for name in ("points", "grade", "qualification")}
+    return Lead(row["lead_id"], facts=facts, **known)
+
+
+async def test_policies_change_while_leads_come(installation: Installation) -> None:
+    async with offices(installation, 3) as [one, other, third]:
+        dee, fay, gus = await shared_pools(one)
+        wanted = leads(160)
+
+        async def activations() -> None:
+            for turn in range(8):
+                await third.pool("east", *((dee,), (dee, fay), (dee, fay, gus), (gus,))[turn % 4])
+                await third.pool("west", *((fay,), (gus,))[turn % 2])
+
+        await asyncio.gather(in_turn(one, wanted[::2]), in_turn(other, wanted[1::2]), activations())
+        assert await router_violations(installation.admin_dsn) == []
+        assert len(await one.owners()) + len(await one.queue()) == len(wanted)
+        strangers = await one.rows(
+            "SELECT a.lead_id FROM router.assignments a JOIN router.policies p ON p.version = a.policy_version "
+            "WHERE NOT p.document -> 'pools' -> a.pool -> 'members' @> jsonb_build_array(jsonb_build_object('agent_id', a.agent_id))"
+        )
+        assert strangers == []
+        versions = await one.rows("SELECT DISTINCT policy_version FROM router.decisions")
+        assert len(versions) > 2, "no policy changed between two decisions, so this proves nothing"
+        await every_decision_can_be_made_again(one)
+
+
+async def test_agents_change_while_leads_come(installation: Installation) -> None:
+    async with offices(installation, 3) as [one, other, third]:
+        dee, fay, gus = await shared_pools(one)
+        wanted = leads(160)
+
+        async def changes() -> None:
+            for turn in range(10):
+                await third.change(fay, active=turn % 2 == 1)
+                await third.change(dee, open_cap=(10, 2, 6)[turn % 3])
+                await third.change(gus, daily_cap=(5, None)[turn % 2])
+
+        await asyncio.gather(in_turn(one, wanted[::2]), in_turn(other, wanted[1::2]), changes(), wins(third, 40))
+        assert await router_violations(installation.admin_dsn) == []
+        assert len(await one.owners()) + len(await one.queue()) == len(wanted)
+        await every_decision_can_be_made_again(one)
+
+
+async def test_a_fresh_replica_folds_to_what_another_remembers(installation: Installation) -> None:
+    async with offices(installation, 2) as [one, fresh]:
+        await shared_pools(one)
+        await in_turn(one, leads(60))
+        await wins(one, 7)
+        remembered = {id: state.snapshot() for id, state in one.database.memory[Memory].states.items() if state.number}
+
+        async def folded(uow: Any) -> dict[int, Any]:
+            desk = await Desk.open(uow)
+            await desk.lock(desk.active.groups)
+            return {id: state.snapshot() for id, state in desk.states.items() if state.number}
+
+        found = await fresh.do(folded)
+        for snapshot in (*remembered.values(), *found.values()):
+            del snapshot["last_now"]  # to look is to let time pass
+        assert found == remembered
+        assert remembered
+
+
+async def test_what_a_failed_transaction_decided_is_forgotten(installation: Installation) -> None:
+    async with offices(installation, 1) as [one]:
+        await shared_pools(one)
+        await in_turn(one, leads(12))
+        [lost] = leads(1)
+        with pytest.raises(RuntimeError, match="after all was decided"):
+            async with one.database.begin() as uow:
+                desk = await Desk.open(uow)
+                await desk.lock(desk.active.groups)
+                message = scored(lost, product="pro")
+                lead = Lead(lost, facts=message.data.facts, points=50, grade="B", qualification="sales_qualified")
+                desk.add(lead)
+                desk.decide(lead, desk.match(lead), message.as_cause)
+                await desk.write()
+                raise RuntimeError("after all was decided")
+        await in_turn(one, leads(12))
+        assert await router_violations(installation.admin_dsn) == []
+        assert lost not in {lead for lead, _ in await one.owners()}
+
+
+# -- The hold queue --------------------------------------------------------------------------------------------------------------
+
+
+async def full_pool(office: Office, **settings: Any) -> tuple[UUID, UUID, UUID]:
+    """An agent who may hold one lead (or what is given), holds it, and another lead that waits: (agent, held, waiting)."""
+    agent = await office.agent("ann", **({"open_cap": 1} | settings))
+    await office.pool("default", agent)
+    held, waiting = leads(2)
+    await office.take(scored(held, product="pro"))
+    await office.take(scored(waiting, product="pro"))
+    assert await office.owners() == [(held, agent)]
+    assert await office.queue() == [waiting]
+    return agent, held, waiting
+
+
+async def win(office: Office, agent: UUID, held: UUID) -> None:
+    await office.take(stage(held, "won"))
+
+
+async def lose(office: Office, agent: UUID, held: UUID) -> None:
+    await office.take(stage(held, "lost"))
+
+
+async def raise_cap(office: Office, agent: UUID, held: UUID) -> None:
+    await office.change(agent, open_cap=2)
+
+
+async def lift_cap(office: Office, agent: UUID, held: UUID) -> None:
+    await office.change(agent, open_cap=None)
+
+
+async def add_member(office: Office, agent: UUID, held: UUID) -> None:
+    await office.pool("default", agent, await office.agent("bob"))
+
+
+async def another_activated(office: Office, agent: UUID, held: UUID) -> None:
+    bob = await office.agent("bob", active=False)
+    await office.pool("default", agent, bob)
+    assert len(await office.queue()) == 1
+    await office.change(bob, active=True)
+
+
+@pytest.mark.parametrize("change", [win, lose, raise_cap, lift_cap, add_member, another_activated])
+async def test_a_change_of_capacity_drains_the_queue(
+    office: Office, installation: Installation, change: Callable[[Office, UUID, UUID], Awaitable[None]]
+) -> None:
+    agent, held, waiting = await full_pool(office)
+    await change(office, agent, held)
+    assert await office.queue() == []
+    assert [lead for lead, _ in await office.owners()] == [held, waiting]
+    assert [type(event) for event in await office.said(waiting)] == [LeadQueued, LeadAssigned]
+    assert await router_violations(installation.admin_dsn) == []
+
+
+async def test_a_new_day_in_the_agents_zone_drains_the_queue(office: Office, clock: SetClock) -> None:
+    agent, held, waiting = await full_pool(office, open_cap=None, daily_cap=1, zone=ZONE)
+    clock.shown += timedelta(hours=15, minutes=55)  # 03:55 UTC of the next day, and 23:55 of the same day in New York
+    await office.sweep()
+    assert await office.queue() == [waiting]
+    clock.shown += timedelta(minutes=10)
+    await office.sweep()
+    assert await office.owners() == [(held, agent), (waiting, agent)]
+    assert [row["period"] for row in await office.rows("SELECT period FROM router.assignments ORDER BY period")] == ["2026-03-10", "2026-03-11"]
+
+
+async def test_the_best_goes_first_and_of_equals_the_oldest(office: Office) -> None:
+    agent = await office.agent("ann", active=False, open_cap=2)
+    await office.pool("default", agent)
+    low, old, young, middle = leads(4)
+    for lead, points in ((low, 30), (old, 90), (young, 90), (middle, 50)):
+        await office.take(scored(lead, points))
+    await office.change(agent, active=True)
+    assert [lead for lead, _ in await office.owners()] == [old, young]
+    await office.change(agent, open_cap=4)
+    assert [lead for lead, _ in await office.owners()] == [old, young, middle, low]
+
+
+async def test_a_lead_that_comes_while_others_wait_joins_them(office: Office, clock: SetClock) -> None:
+    agent, _, waiting = await full_pool(office, open_cap=None, daily_cap=1)
+    clock.shown += timedelta(days=1)
+    worse, better = leads(2)
+    await office.take(scored(worse, 10), scored(better, 99))
+    assert [lead for lead, _ in await office.owners()][1:] == [better]
+    assert await office.queue() == [waiting, worse]
+    assert [type(event) for event in await office.said(better)] == [LeadQueued, LeadAssigned]
+
+
+async def test_a_lead_closed_while_it_waits_leaves_the_queue(office: Office, installation: Installation) -> None:
+    agent, held, waiting = await full_pool(office)
+    await office.take(stage(waiting, "lost"))
+    assert await office.queue() == []
+    await office.take(stage(held, "won"))
+    assert await office.owners() == [(held, agent)]
+    assert [type(event) for event in await office.said(waiting)] == [LeadQueued, LeadRejected]
+    assert await router_violations(installation.admin_dsn) == []
+
+
+# -- Scores and stages in any order ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_a_lead_closed_before_it_is_scored_is_not_routed(office: Office, together: bool) -> None:
+    agent = await office.agent("ann")
+    await office.pool("default", agent)
+    [lead] = leads(1)
+    messages = [stage(lead, "lost"), scored(lead)]
+    for batch in [messages] if together else [[message] for message in messages]:
+        await office.take(*batch)
+    assert await office.owners() == []
+    assert (await office.lead(lead))["status"] == "closed"
+    [rejected] = await office.said(lead)
+    assert isinstance(rejected, LeadRejected)
+    assert rejected.code == "closed"
+
+
+async def test_contacted_before_it_is_scored_is_routed_all_the_same(office: Office) -> None:
+    agent = await office.agent("ann")
+    await office.pool("default", agent)
+    [lead] = leads(1)
+    await office.take(stage(lead, "contacted"), scored(lead))
+    assert await office.owners() == [(lead, agent)]
+    assert (await office.lead(lead))["stage"] == "contacted"
+
+
+async def test_scored_again_a_waiting_lead_is_ranked_anew(office: Office) -> None:
+    agent = await office.agent("ann", active=False, open_cap=1)
+    await office.pool("default", agent)
+    first, second = leads(2)
+    await office.take(scored(first, 60), scored(second, 50))
+    await office.take(scored(second, 70, sequence=2))
+    assert await office.queue() == [second, first]
+    await office.change(agent, active=True)
+    assert await office.owners() == [(second, agent)]
+    assert (await office.lead(second))["points"] == 70
+
+
+async def test_scored_again_an_owned_lead_stays_where_it_is(office: Office) -> None:
+    agent, other = await office.agent("ann"), await office.agent("bob")
+    await office.pool("default", agent)
+    [lead] = leads(1)
+    await office.take(scored(lead, 60))
+    await office.pool("default", other)
+    await office.take(scored(lead, 95, sequence=2, product="pro"))
+    assert await office.owners() == [(lead, agent)]
+    row = await office.lead(lead)
+    assert (row["points"], row["facts"], row["scored_sequence"], row["sequence"]) == (95, {"product": "pro"}, 2, 1)
+
+
+async def test_a_rejected_lead_is_decided_when_it_is_scored_again(office: Office) -> None:
+    agent = await office.agent("ann")
+    await office.pool("default", agent)
+    [lead] = leads(1)
+    await office.take(scored(lead, 5, qualification="unqualified"))
+    assert (await office.lead(lead))["status"] == "rejected"
+    await office.take(scored(lead, 80, sequence=2))
+    assert [type(event) for event in await office.said(lead)] == [LeadRejected, LeadAssigned]
+    assert await office.owners() == [(lead, agent)]
+
+
+async def test_the_same_end_twice_frees_once(office: Office, installation: Installation) -> None:
+    agent, held, waiting = await full_pool(office)
+    await office.take(stage(held, "won"), stage(held, "won", sequence=2))
+    await office.take(stage(held, "lost", sequence=3))
+    assert await office.owners() == [(held, agent), (waiting, agent)]
+    assert [type(event) for event in await office.said(held)] == [LeadAssigned, AssignmentEnded]
+    assert await router_violations(installation.admin_dsn) == []
+
+
+# -- Policies --------------------------------------------------------------------------------------------------------------------
+
+
+async def test_leads_that_wait_for_a_deleted_pool_go_where_the_rules_send_them(office: Office, installation: Installation) -> None:
+    ann, bob = await office.agent("ann", active=False), await office.agent("bob")
+    pools = {"vip": members(ann), "rest": members(bob)}
+    await office.policy({"pools": pools, "rules": [rule("pro", "vip")], "default_pool": "rest"})
+    wanted = leads(3)
+    await office.take(*(scored(lead, product="pro") for lead in wanted))
+    assert len(await office.queue()) == 3
+    await office.policy({"pools": pools, "rules": [], "default_pool": "rest"})
+    assert len(await office.queue()) == 3, "they wait where they were sent while that pool is there"
+    await office.delete_pool("vip")
+    assert await office.queue() == []
+    assert await office.owners() == [(lead, bob) for lead in wanted]
+    assert await router_violations(installation.admin_dsn) == []
+
+
+async def test_an_agent_moved_to_another_pool_keeps_what_was_counted(office: Office, installation: Installation) -> None:
+    ann, bob = await office.agent("ann", open_cap=2), await office.agent("bob")
+    rules = [rule("pro", "a")]
+    await office.policy({"pools": {"a": members(ann), "b": members(bob)}, "rules": rules, "default_pool": "b"})
+    first, second, *more = leads(8)
+    await office.take(scored(first, product="pro"), scored(second, product="pro"))
+    await office.policy({"pools": {"a": members(), "b": members(ann, bob)}, "rules": rules, "default_pool": "b"})
+    await office.take(*(scored(lead) for lead in more[:3]))
+    assert await office.owners() == [(first, ann), (second, ann), *((lead, bob) for lead in more[:3])]
+    await office.take(stage(first, "won"))
+    await office.take(*(scored(lead) for lead in more[3:]))
+    assert [agent for _, agent in await office.owners()].count(ann) == 3
+    assert await router_violations(installation.admin_dsn) == []
+
+
+async def test_what_ends_while_an_agent_is_in_no_pool_counts_when_it_returns(office: Office, installation: Installation) -> None:
+    agent, held, waiting = await full_pool(office)
+    await office.pool("default")
+    await office.take(stage(held, "won"))
+    assert await office.queue() == [waiting]
+    await office.pool("default", agent)
+    assert await office.owners() == [(held, agent), (waiting, agent)]
+    assert await router_violations(installation.admin_dsn) == []
+
+
+async def test_a_policy_with_an_unknown_agent_changes_nothing(office: Office) -> None:
+    agent, _, waiting = await full_pool(office)
+    before = await office.rows("SELECT * FROM router.policies ORDER BY version")
+    with pytest.raises(Exception, match="no agent"):
+        await office.pool("default", agent, ids.uuid7())
+    assert await office.rows("SELECT * FROM router.policies ORDER BY version") == before
+    assert await office.queue() == [waiting]
+
+
+# -- Decisions -------------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_decision_says_all_that_explains_it(office: Office) -> None:
+    ann, bob = await office.agent("ann", open_cap=3), await office.agent("bob", active=False)
+    await office.policy({"pools": {"p": members(ann, bob)}, "rules": [rule("pro", "p")], "default_pool": "p"})
+    [lead] = leads(1)
+    await office.take(scored(lead, 77, product="pro", country="US"))
+    [row] = await office.rows("SELECT * FROM router.decisions")
+    [version] = await office.rows("SELECT version FROM router.policies WHERE active")
+    facts = {"product": "pro", "country": "US", "points": 77, "grade": "B", "qualification": "sales_qualified"}
+    assert row["facts"] == facts
+    assert (row["outcome"], row["rule"], row["pool"], row["agent_id"]) == ("assigned", "pro", "p", ann)
+    assert (row["policy_version"], row["number"], row["ordinal"]) == (version["version"], 0, 1)
+    assert (row["eligible"], row["gates"]) == (1, {"inactive": 1})
+    assert row["counters"]["open"] == [1, 3]
+    assert row["counters"]["period"] == "2026-03-10"
+    assert "rule pro chose pool p, 1 of 2 members can receive" in row["why"]

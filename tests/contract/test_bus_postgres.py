@@ -37,8 +37,10 @@ class PostgresWorld(World):
     @contextlib.asynccontextmanager
     async def outage(self) -> AsyncIterator[None]:
         self.proxy.go_away()
-        yield
-        self.proxy.come_back()
+        try:
+            yield
+        finally:
+            self.proxy.come_back()
 
 
 @pytest.fixture(scope="module")

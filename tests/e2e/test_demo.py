@@ -1,12 +1,16 @@
-"""`make demo` as a newcomer runs it: a process of its own, twice in one folder, and in a folder that is in use."""
+"""`make demo` as a newcomer runs it: a process of its own, twice in one folder, and in a folder in use; then the README's example."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +24,7 @@ from services.scoring.domain import lint as lint_scorecard
 from shared.db.embedded import EmbeddedPostgres
 
 ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
 SECONDS = 60  # far more than the demo takes
 SPEED = re.compile(r"Receipt to assignment: p50 (\d+) ms, p99 (\d+) ms \(n = (\d+), .*; 1 waited for a free agent first\)")
 SENDERS = ("website", "social-ads", "marketplace", "partner-api", "trade-show")
@@ -33,14 +38,31 @@ def run_demo(data: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
 
 
+@contextlib.contextmanager
+def running(data: Path) -> Iterator[str]:
+    """The address of `run` in that folder, which is stopped as Ctrl-C stops it."""
+    command = [sys.executable, "-m", "services", "run", "--data", str(data), "--port", "0"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert process.stdout
+        listens = process.stdout.readline()
+        assert listens.startswith("Handoff listens on http"), listens
+        yield listens.split()[3]
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=SECONDS)
+
+
 def rows_of(output: str) -> list[tuple[str, ...]]:
     """The table's rows: lead, source, points, grade, agent, why, milliseconds (empty for who has no agent)."""
     return [tuple(cell or "" for cell in found.groups()) for line in output.splitlines() if (found := ROW.match(line))]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("demo")
+def folder() -> Iterator[Path]:
+    # Not pytest's own: every test session that starts closes those to the account that the server runs as under root.
+    with tempfile.TemporaryDirectory(prefix="handoff-demo-") as made:
+        yield Path(made)
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +115,25 @@ def test_a_second_run_in_the_folder_uses_what_is_there(first: subprocess.Complet
     assert waiting[1] > waiting[0] > 0
 
 
-def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
-    with EmbeddedPostgres(tmp_path, durable=False):
-        refused = run_demo(tmp_path)
+def test_the_readmes_example_works_on_the_demos_data(first: subprocess.CompletedProcess[str], folder: Path) -> None:
+    assert first.returncode == 0
+    section = README.partition("## Send a lead of your own")[2].partition("**On Kafka**")[0]
+    example = "".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL))
+    with running(folder) as address:
+        script = example.replace("http://127.0.0.1:8080", address).replace(".venv/bin/python", sys.executable)
+        script = script.replace("--role admin", f"--role admin --data {folder}")
+        command = ["bash", "-eu", "-o", "pipefail", "-c", script]
+        said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert "urn:handoff:problem" not in said.stdout
+    assert said.stdout.count('"status":"accepted"') == 2
+    assert "Assigned to Robin Hazel in default" in said.stdout
+    assert '"stage":"won","previous":"contacted","changed":true' in said.stdout
+
+
+def test_a_folder_in_use_is_refused() -> None:
+    with tempfile.TemporaryDirectory(prefix="handoff-demo-") as used, EmbeddedPostgres(Path(used), durable=False):
+        refused = run_demo(Path(used))
     assert refused.returncode == 2
     assert "this step failed: Start PostgreSQL" in refused.stderr
     assert f"is in use by process {os.getpid()}" in refused.stderr

@@ -27,7 +27,7 @@ async def test_each_service_killed_once_under_load(ground: Ground) -> None:
         addresses = [replica.address for replica in fleet.replicas["intake"]]
         async with Sender(addresses, ground.installation.headers(), patience=60) as sender:
             async with asyncio.TaskGroup() as group:
-                group.create_task(send(sender))
+                group.create_task(sender.send_all((lead(n) for n in range(LEADS)), rate=RATE))
                 group.create_task(kill_each(fleet, sender))
             assert len(sender.accepted) == LEADS
             await ground.drained(timeout=60)
@@ -35,16 +35,6 @@ async def test_each_service_killed_once_under_load(ground: Ground) -> None:
             await ground.drained(timeout=60)
             assert await ground.violations(sender.accepted) == []
             assert set(sender.answers) > {"202"}, "intake was killed and no client noticed"
-
-
-async def send(sender: Sender) -> None:
-    """At a steady rate, whatever became of the leads before."""
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    async with asyncio.TaskGroup() as group:
-        for n in range(LEADS):
-            await asyncio.sleep(max(0.0, began + n / RATE - loop.time()))
-            group.create_task(sender.send(n, lead(n)))
 
 
 async def kill_each(fleet: Fleet, sender: Sender) -> None:

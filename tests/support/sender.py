@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
 import httpx
 
-PAUSE = 0.1  # seconds before a request is sent again
+PAUSE = 0.2  # seconds before a request is sent again that nobody answered
 
 
 class Sender:
-    """Sends leads to several replicas of intake in turn. `accepted` is what it saw a 202 for, `answers` all that it met."""
+    """Sends leads to several replicas of intake in turn.
+
+    `accepted` is what it saw a 202 for, `answers` all that it met (statuses, and errors by name), `worst` the longest time in seconds
+    from the first try to the 202.
+    """
 
     def __init__(self, addresses: Sequence[str], headers: dict[str, str], *, patience: float) -> None:
-        self._client = httpx.AsyncClient(headers=headers, timeout=10, limits=httpx.Limits(max_connections=64))
+        self._client = httpx.AsyncClient(headers=headers, timeout=10, limits=httpx.Limits(max_connections=None))
         self._addresses = addresses
         self._patience = patience
+        self.begun = 0
         self.accepted: list[UUID] = []
         self.answers: Counter[str] = Counter()
+        self.worst = 0.0
 
     async def __aenter__(self) -> Sender:
         return self
@@ -29,28 +36,40 @@ class Sender:
     async def __aexit__(self, *_: object) -> None:
         await self._client.aclose()
 
+    async def send_all(self, leads: Iterable[dict[str, Any]], *, rate: float) -> None:
+        """Sends at a steady rate (leads a second), whatever becomes of those before."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        async with asyncio.TaskGroup() as group:
+            for n, lead in enumerate(leads):
+                await asyncio.sleep(max(0.0, began + n / rate - loop.time()))
+                group.create_task(self.send(n, lead))
+
     async def send(self, n: int, lead: dict[str, Any]) -> UUID:
         """Sends the n-th lead until it is accepted, to another replica each time; fails after `patience` seconds."""
+        self.begun += 1
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         async with asyncio.timeout(self._patience):
-            for attempt in range(n, 10**9):
-                answer = await self._once(self._addresses[attempt % len(self._addresses)], f"lead-{n}", lead)
-                if answer is not None:
-                    lead_id = UUID(answer.json()["lead_id"])
-                    self.accepted.append(lead_id)
-                    return lead_id
-                await asyncio.sleep(PAUSE)
-        raise AssertionError("unreachable")
+            for attempt in itertools.count(n):
+                pause, lead_id = await self._once(self._addresses[attempt % len(self._addresses)], f"lead-{n}", lead)
+                if lead_id is not None:
+                    break
+                await asyncio.sleep(pause)
+        assert lead_id is not None
+        self.worst = max(self.worst, loop.time() - began)
+        self.accepted.append(lead_id)
+        return lead_id
 
-    async def _once(self, address: str, key: str, lead: dict[str, Any]) -> httpx.Response | None:
-        """The answer if it is a 202; None where the request must be sent again."""
+    async def _once(self, address: str, key: str, lead: dict[str, Any]) -> tuple[float, UUID | None]:
+        """The lead's id if it was accepted, else for how long to wait. Fails on any answer but 202 and 503."""
         try:
             answer = await self._client.post(f"{address}/v1/leads", json=lead, headers={"Idempotency-Key": key})
         except httpx.TransportError as error:
             self.answers[type(error).__name__] += 1
-            return None
+            return PAUSE, None
         self.answers[str(answer.status_code)] += 1
-        if answer.status_code == 202:
-            return answer
-        assert answer.status_code == 503, f"{answer.status_code}: {answer.text}"
-        assert int(answer.headers["Retry-After"]) >= 1
-        return None
+        if answer.status_code == httpx.codes.ACCEPTED:
+            return 0.0, UUID(answer.json()["lead_id"])
+        assert answer.status_code == httpx.codes.SERVICE_UNAVAILABLE, f"{answer.status_code}: {answer.text}"
+        return float(answer.headers["Retry-After"]), None

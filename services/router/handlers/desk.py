@@ -268,8 +268,8 @@ class Desk:
         """
         writes, self._writes = self._writes, _Writes()
         uow = self.uow
-        if writes.new_leads and await store.insert_leads(uow, list(writes.new_leads.values())) < len(writes.new_leads):
-            raise Transient("a lead became known meanwhile")
+        if writes.new_leads:
+            await store.insert_leads(uow, list(writes.new_leads.values()))
         if writes.known_leads:
             await store.update_leads(uow, sorted(writes.known_leads.values(), key=lambda lead: lead.lead_id))
         await self._write_groups(writes.entries)

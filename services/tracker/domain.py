@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 SERVICES = ("intake", "scoring", "router", "tracker")  # the way a lead takes, which orders entries of one moment
@@ -95,8 +95,7 @@ class Lead:
         return self.agent_id if held else None
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One event in a lead's timeline. `at` is when it happened by the clock of who said it; (service, sequence) is its identity."""
 
     lead_id: UUID

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Double, Select, and_, case, cast, extract, func, or_, select, tuple_
@@ -19,14 +19,13 @@ from services.tracker.domain import Entry, Lead, Routing
 from services.tracker.tables import leads
 from shared.contracts.envelope import Message
 from shared.contracts.events import LeadReceived, LeadScored
-from shared.db.uow import Row, UnitOfWork, to_json
+from shared.db.uow import Row, UnitOfWork, columns, to_json
 
 LEAD = ", ".join(column.name for column in leads.columns)
 ENTRY = "lead_id, service, sequence, event_id, type, at, data, causation, trace_id"
 
 
-@dataclass(frozen=True)
-class Routed:
+class Routed(NamedTuple):
     """What one event of the router says of a lead's row. `owner_seq` is 0 where the event leaves open who owned it last."""
 
     lead_id: UUID
@@ -84,12 +83,12 @@ async def fold_received(uow: UnitOfWork, messages: Sequence[Message[LeadReceived
         "ON CONFLICT (lead_id) DO UPDATE SET received_seq = excluded.received_seq, received_at = excluded.received_at, "
         "source = excluded.source, contact = excluded.contact, facts = excluded.facts "
         "WHERE l.received_seq < excluded.received_seq",
-        [message.lead_id for message in messages],
-        [message.sequence for message in messages],
-        [message.data.received_at for message in messages],
-        [message.data.source for message in messages],
-        [to_json(message.data.contact) for message in messages],
-        [to_json(message.data.facts) for message in messages],
+        *columns(
+            [
+                (m.lead_id, m.sequence, m.data.received_at, m.data.source, to_json(m.data.contact), to_json(m.data.facts))
+                for m in messages
+            ]
+        ),
     )
 
 
@@ -100,12 +99,12 @@ async def fold_scored(uow: UnitOfWork, messages: Sequence[Message[LeadScored]]) 
         "ON CONFLICT (lead_id) DO UPDATE SET scored_seq = excluded.scored_seq, points = excluded.points, "
         "grade = excluded.grade, qualification = excluded.qualification, scorecard_version = excluded.scorecard_version "
         "WHERE l.scored_seq < excluded.scored_seq",
-        [message.lead_id for message in messages],
-        [message.sequence for message in messages],
-        [message.data.points for message in messages],
-        [message.data.grade for message in messages],
-        [message.data.qualification for message in messages],
-        [message.data.scorecard_version for message in messages],
+        *columns(
+            [
+                (m.lead_id, m.sequence, m.data.points, m.data.grade, m.data.qualification, m.data.scorecard_version)
+                for m in messages
+            ]
+        ),
     )
 
 
@@ -115,9 +114,9 @@ INSERT INTO tracker.leads AS l (lead_id, routed_seq, routing, ended_reason,
     owner_seq, assignment_id, agent_id, agent_name, pool, assigned_at, first_assigned_at)
 SELECT lead_id, routed_seq, routing, ended_reason,
     owner_seq, assignment_id, agent_id, agent_name, pool, assigned_at, assigned_at
-FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::int[], $6::uuid[], $7::uuid[], $8::text[], $9::text[],
-    $10::timestamptz[]) AS r(lead_id, routed_seq, routing, ended_reason,
-    owner_seq, assignment_id, agent_id, agent_name, pool, assigned_at)
+FROM unnest($1::uuid[], $2::int[], $3::text[], $4::int[], $5::text[], $6::uuid[], $7::uuid[], $8::text[], $9::text[],
+    $10::timestamptz[]) AS r(lead_id, routed_seq, routing, owner_seq,
+    ended_reason, assignment_id, agent_id, agent_name, pool, assigned_at)
 ON CONFLICT (lead_id) DO UPDATE SET
     routing = CASE WHEN excluded.routed_seq > l.routed_seq THEN excluded.routing ELSE l.routing END,
     ended_reason = CASE WHEN excluded.routed_seq > l.routed_seq THEN excluded.ended_reason ELSE l.ended_reason END,
@@ -133,19 +132,7 @@ ON CONFLICT (lead_id) DO UPDATE SET
 
 
 async def fold_routed(uow: UnitOfWork, rows: Sequence[Routed]) -> None:
-    await uow.execute(
-        FOLD_ROUTED,
-        [row.lead_id for row in rows],
-        [row.sequence for row in rows],
-        [row.routing for row in rows],
-        [row.ended_reason for row in rows],
-        [row.owner_seq for row in rows],
-        [row.assignment_id for row in rows],
-        [row.agent_id for row in rows],
-        [row.agent_name for row in rows],
-        [row.pool for row in rows],
-        [row.assigned_at for row in rows],
-    )
+    await uow.execute(FOLD_ROUTED, *columns(rows))
 
 
 async def add_entries(uow: UnitOfWork, entries: Sequence[Entry]) -> None:
@@ -153,15 +140,7 @@ async def add_entries(uow: UnitOfWork, entries: Sequence[Entry]) -> None:
     await uow.execute(
         f"INSERT INTO tracker.timeline ({ENTRY}) SELECT * FROM unnest($1::uuid[], $2::text[], $3::int[], $4::uuid[], $5::text[], "
         "$6::timestamptz[], $7::jsonb[], $8::text[], $9::text[]) ON CONFLICT DO NOTHING",
-        [entry.lead_id for entry in entries],
-        [entry.service for entry in entries],
-        [entry.sequence for entry in entries],
-        [entry.event_id for entry in entries],
-        [entry.type for entry in entries],
-        [entry.at for entry in entries],
-        [entry.data for entry in entries],
-        [entry.causation for entry in entries],
-        [entry.trace_id for entry in entries],
+        *columns(entries),
     )
 
 

@@ -119,7 +119,9 @@ async def offices(installation: Installation, count: int, clock: SystemClock | N
             await database.close()
 
 
-def scored(lead: UUID, points: int = 50, *, sequence: int = 1, qualification: str = "sales_qualified", **facts: Any) -> Message[Any]:
+def scored(
+    lead: UUID, points: int = 50, *, sequence: int = 1, qualification: str = "sales_qualified", **facts: Any
+) -> Message[Any]:
     event = LeadScored(
         lead_id=lead,
         received_at=NOON,

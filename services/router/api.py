@@ -18,7 +18,7 @@ from shared.db.uow import Row, UnitOfWork
 from shared.errors import not_found
 from shared.rules import Problem
 from shared.web.requests import Body, OnceOnly, Uow, allow, cause_of
-from shared.web.responses import Cursor, Limit, decode_cursor, json_response, page_of
+from shared.web.responses import Cursor, Limit, decode_cursor, encode_cursor, json_response, page_of
 
 router = APIRouter()
 
@@ -272,7 +272,7 @@ async def post_activation(version: Version, request: Request, uow: Uow, caller: 
 # -- Assignments, queue, decisions -----------------------------------------------------------------------------------------------
 
 
-@router.get("/v1/assignments", tags=["assignments"], summary="Assignments, oldest first: read on from the last cursor")
+@router.get("/v1/assignments", tags=["assignments"], summary="Assignments as a feed: read on from `next`, and miss none")
 async def get_assignments(
     uow: Uow,
     caller: Owner,
@@ -282,17 +282,22 @@ async def get_assignments(
     lead_id: UUID | None = None,
     open: Annotated[bool, Query(description="Only those that are open")] = False,
 ) -> Response:
-    """Agents and partners see their own. No contact data: GET /v1/leads/{id} has it, for those who may see it."""
-    after = decode_cursor(cursor, tuple[UUID])
+    """`next` is where to go on, also when there is no more for now: ask again with it. Agents and partners see their own.
+
+    No contact data: GET /v1/leads/{id} has it, for those who may see it.
+    """
+    after = decode_cursor(cursor, tuple[int, UUID])
     rows = await store.page_of_assignments(
         uow,
-        after=after[0] if after else None,
-        limit=limit + 1,
+        after=after,
+        limit=limit,
         agent_id=caller.agent_id if caller.only_own_leads else agent_id,
         lead_id=lead_id,
         open_only=open,
     )
-    return json_response(page_of([dict(row) for row in rows], limit=limit, key=lambda row: (row["id"],)))
+    items = [dict(row) for row in rows]
+    positions = [(item.pop("written_by"), item["id"]) for item in items]
+    return json_response({"items": items, "next": encode_cursor(positions[-1]) if positions else cursor})
 
 
 @router.get("/v1/queue", tags=["queue"], summary="Who waits, best and oldest first")

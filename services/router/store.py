@@ -423,14 +423,23 @@ async def agent_history(uow: UnitOfWork, id: UUID, *, before: int | None, limit:
 
 
 async def page_of_assignments(
-    uow: UnitOfWork, *, after: UUID | None, limit: int, agent_id: UUID | None, lead_id: UUID | None, open_only: bool
+    uow: UnitOfWork,
+    *,
+    after: tuple[int, UUID] | None,
+    limit: int,
+    agent_id: UUID | None,
+    lead_id: UUID | None,
+    open_only: bool,
 ) -> list[Row]:
-    """Assignments in the order of their making."""
+    """Assignments in an order in which none appears behind one that was read: by writing transaction, up to the oldest that is open."""
+    written_by, id = after or (0, UUID(int=0))
     return await uow.fetch(
         "SELECT a.*, g.name AS agent_name FROM router.assignments a LEFT JOIN router.agents g ON g.id = a.agent_id "
-        "WHERE ($1::uuid IS NULL OR a.id > $1) AND ($3::uuid IS NULL OR a.agent_id = $3) AND ($4::uuid IS NULL OR a.lead_id = $4) "
-        "AND (NOT $5 OR a.closed_at IS NULL) ORDER BY a.id LIMIT $2",
-        after,
+        "WHERE (a.written_by, a.id) > ($1, $2) AND a.written_by < pg_snapshot_xmin(pg_current_snapshot())::text::bigint "
+        "AND ($4::uuid IS NULL OR a.agent_id = $4) AND ($5::uuid IS NULL OR a.lead_id = $5) "
+        "AND (NOT $6 OR a.closed_at IS NULL) ORDER BY a.written_by, a.id LIMIT $3",
+        written_by,
+        id,
         limit,
         agent_id,
         lead_id,

@@ -110,6 +110,7 @@ leads = Table(
 assignments = Table(
     "assignments",
     metadata,
+    Column("written_by", BigInteger, primary_key=True, server_default=text("pg_current_xact_id()::text::bigint")),
     Column("id", Uuid, primary_key=True),
     Column("lead_id", Uuid, nullable=False),
     Column("agent_id", Uuid, nullable=False),

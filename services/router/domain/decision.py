@@ -105,7 +105,7 @@ class Decision:
         chosen = f"rule {self.rule} chose pool {self.pool}" if self.rule else f"pool {self.pool}"
         members = self.eligible + sum(self.stopped.values())
         if self.winner is None:
-            return f"Waits in the queue: {chosen}, and {_stops(self.stopped) or 'it has no members'}."
+            return f"Nobody can receive: {chosen}, and {_stops(self.stopped) or 'it has no members'}."
         before = self.winner.before
         standing = f"this one was entitled to {_turns(before.entitled)} turns and had received {before.received}"
         return f"Next in turn by weight: {chosen}, {self.eligible} of {members} members can receive, and {standing}."

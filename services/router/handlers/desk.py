@@ -195,7 +195,7 @@ class Desk:
 
     def _wait(self, lead: Lead, decision: Decision, group: int, number: int, cause: Cause) -> None:
         assert decision.pool is not None
-        why = decision.reason if decision.winner is None else f"Waits in the queue: others wait for pool {decision.pool} already."
+        why = decision.reason if decision.winner is None else f"Others wait for pool {decision.pool} already."
         self._writes.queued.append(Queued(lead.lead_id, decision.pool, decision.rule, lead.points, decision.now))
         lead.status = "queued"
         self.change(lead)

@@ -86,7 +86,7 @@ def test_a_lead_is_queued_when_no_member_is_free_with_the_count_per_gate() -> No
     assert (decision.outcome, decision.agent_id, decision.eligible) == (Outcome.QUEUED, None, 0)
     assert decision.stopped == {Gate.INACTIVE: 1, Gate.OPEN_CAP: 1}
     assert decision.reason == (
-        "Waits in the queue: rule german chose pool north, and of its members 1 inactive, 1 at the cap of open leads."
+        "Nobody can receive: rule german chose pool north, and of its members 1 inactive, 1 at the cap of open leads."
     )
     with pytest.raises(ValueError, match="was queued, which is no ledger entry"):
         decision.entry(1)
@@ -94,7 +94,7 @@ def test_a_lead_is_queued_when_no_member_is_free_with_the_count_per_gate() -> No
 
 def test_a_pool_without_members_queues() -> None:
     decision = decide(ALead(LEAD.lead_id, grade="A"), POLICY, a_state(), NOW)
-    assert decision.reason == "Waits in the queue: rule grade A chose pool empty, and it has no members."
+    assert decision.reason == "Nobody can receive: rule grade A chose pool empty, and it has no members."
 
 
 def test_a_qualification_that_is_not_routed_is_rejected_without_a_group() -> None:

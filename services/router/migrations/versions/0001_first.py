@@ -83,8 +83,11 @@ def upgrade() -> None:
             tracked_sequence integer NOT NULL
         );
 
+        -- written_by is the writing transaction. Who reads on in its order, up to the oldest transaction that is open, misses no row;
+        -- by id or time one that commits late would be passed over.
         CREATE TABLE router.assignments (
-            id uuid PRIMARY KEY,
+            id uuid NOT NULL,
+            written_by bigint NOT NULL DEFAULT pg_current_xact_id()::text::bigint,
             lead_id uuid NOT NULL,
             agent_id uuid NOT NULL,
             pool text NOT NULL,
@@ -94,7 +97,8 @@ def upgrade() -> None:
             closed_at timestamptz,
             close_reason text,
             outcome text,
-            gave_back boolean NOT NULL
+            gave_back boolean NOT NULL,
+            PRIMARY KEY (written_by, id)
         );
         CREATE UNIQUE INDEX assignments_one_owner_idx ON router.assignments (lead_id) WHERE closed_at IS NULL;
         CREATE INDEX ON router.assignments (agent_id, assigned_at);

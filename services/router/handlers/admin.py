@@ -22,7 +22,8 @@ from services.router.domain import (
     lint,
     to_document,
 )
-from services.router.handlers.desk import ActivePolicy, Desk, active_policy, with_groups
+from services.router.handlers.desk import Desk
+from services.router.handlers.memory import ActivePolicy, active_policy, with_groups
 from services.router.handlers.queue import drain
 from shared.contracts.envelope import Cause
 from shared.db.uow import Row, UnitOfWork

@@ -90,7 +90,7 @@ class ParkedLoop(HandoffError):
 
 @dataclass
 class _Breaker:
-    """Counts dead letters among the last records."""
+    """Counts dead letters among the last records. One that is read again counts once: what was committed is what counts."""
 
     outcomes: deque[bool] = field(default_factory=lambda: deque(maxlen=DEAD_WINDOW))
     allowance: int = 0  # after each minute's wait one more may die, so that a lone poison cannot hold the loop for ever
@@ -98,11 +98,13 @@ class _Breaker:
     def handled(self, count: int) -> None:
         self.outcomes.extend([False] * min(count, DEAD_WINDOW))
 
-    def died(self) -> None:
+    def check(self) -> None:
         """Raises ParkedLoop where one more would be too many."""
+        if sum(self.outcomes) >= DEAD_LIMIT and not self.allowance:
+            raise ParkedLoop(f"more than {DEAD_LIMIT} of the last {DEAD_WINDOW} records are dead letters")
+
+    def died(self) -> None:
         if sum(self.outcomes) >= DEAD_LIMIT:
-            if not self.allowance:
-                raise ParkedLoop(f"more than {DEAD_LIMIT} of the last {DEAD_WINDOW} records are dead letters")
             self.allowance -= 1
         self.outcomes.append(True)
 
@@ -247,7 +249,7 @@ class Consumer:
         async with self._database.begin() as uow:
             fresh = await self._claim(uow, pairs)
             await dispatch(self._subscriptions, fresh, uow)
-        self._breaker.handled(len(pairs))
+        self._breaker.handled(len(fresh))
         batch_seconds.labels(self._database.service).observe(self._clock.monotonic() - started)
         self._count(handled=len(fresh), repeated=len(pairs) - len(fresh))
 
@@ -295,13 +297,16 @@ class Consumer:
     async def _bury(self, record: Received, kind: deadletters.Kind, error: Exception, *, attempts: int) -> None:
         """Makes a dead letter of the record, in the transaction that claims it."""
         event_id, lead_id = _identity(record)
-        self._breaker.died()
         async with self._database.begin() as uow:
             if lead_id:
                 await deadletters.lock(uow, [lead_id])
-            if await inbox.claim(uow, [event_id]):
-                letter = NewDeadLetter(event_id, lead_id, kind, f"{type(error).__name__}: {error}", attempts, record)
-                await deadletters.add(uow, [letter])
+            if not await inbox.claim(uow, [event_id]):
+                self._count(repeated=1)
+                return
+            self._breaker.check()
+            letter = NewDeadLetter(event_id, lead_id, kind, f"{type(error).__name__}: {error}", attempts, record)
+            await deadletters.add(uow, [letter])
+        self._breaker.died()
         self._count(dead=1)
         log.error(
             "record.dead",

@@ -92,6 +92,7 @@ class Relay:
         try:
             if not await self._lead(connection):
                 return
+            await self._sample(connection)  # each time: while there is no bus, no round would
             publisher = await self._open_publisher()
             await self._publish_until_stopped(connection, publisher)
         finally:
@@ -127,15 +128,16 @@ class Relay:
     async def _round(self, connection: asyncpg.Connection, publisher: Publisher) -> int:
         with translated():
             ids, records = await outbox.oldest(connection, self._database.service, BATCH)
+        if len(ids) == BATCH:
+            await self._sample(connection)
         if ids:
             await publisher.publish(records)
             with translated():
                 await outbox.delete(connection, self._database.service, ids)
             events_emitted.labels(self._database.service).inc(len(ids))
-        if len(ids) < BATCH:
+        if len(ids) < BATCH and self._backlog:
             self._backlog = 0
-        else:
-            await self._sample(connection)
+            outbox_rows.labels(self._database.service).set(0)
         return len(ids)
 
     async def _sample(self, connection: asyncpg.Connection) -> None:

@@ -154,7 +154,7 @@ def read_leads(body: bytes) -> tuple[list[Item | Refused], bool]:
     except Refused as refused:
         try:
             batch = _decode_batch(body)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             if b'"leads"' not in body:
                 raise refused from None
             raise invalid("/leads", 'a batch is {"leads": [ … ]} and nothing else') from None

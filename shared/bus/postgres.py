@@ -24,7 +24,7 @@ from shared.errors import Permanent
 from shared.telemetry import logger
 
 SCHEMA = Path(__file__).with_name("postgres.sql")
-POLL_FAST, POLL_SLOW = 0.005, 0.05  # seconds between looks: after news, and after none for a while
+POLL_FAST, POLL_SLOW = 0.005, 0.05  # seconds between looks: while there is news, and after a second without
 A_DAY = timedelta(days=1)
 
 log = logger(__name__)
@@ -236,7 +236,7 @@ class PostgresReader:
         self._written: dict[tuple[str, int, int], datetime] = {}  # of the batch in hand, by offset
         self._leaving: set[Partition] = set()
         self._turn = 0
-        self._pause = POLL_FAST
+        self._busy = 0.0  # when there was news last, by the loop's clock
         self._trouble: str | None = None
         self._tending: asyncio.Task[None] | None = None
 
@@ -255,15 +255,13 @@ class PostgresReader:
         await self._hand_over()
         self._news.clear()
         rows = await self._fetch(limit)
+        now = asyncio.get_running_loop().time()
         if not rows:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), self._pause)
-                self._pause = POLL_FAST
-                self._news.clear()
-            self._pause = min(self._pause * 1.5, POLL_SLOW)
+                await asyncio.wait_for(self._news.wait(), POLL_FAST if now - self._busy < 1.0 else POLL_SLOW)
             rows = await self._fetch(limit)
         if rows:
-            self._pause = POLL_FAST
+            self._busy = now
         return self._take(rows)
 
     async def _fetch(self, limit: int) -> list[Any]:

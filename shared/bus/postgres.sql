@@ -51,6 +51,8 @@ DECLARE
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('handoff.bus.maintain'));
     FOR day IN SELECT generate_series(today - 1, today + 3, '1 day')::date LOOP
+        CONTINUE WHEN to_regclass('bus.log_' || to_char(day, 'YYYYMMDD')) IS NOT NULL;
+        LOCK TABLE bus.log IN ACCESS EXCLUSIVE MODE;  -- an open insert into the default would make CREATE fail
         CONTINUE WHEN EXISTS (  -- a day whose first records fell into the default stays there
             SELECT FROM bus.log_default
             WHERE written_at >= day::timestamp AT TIME ZONE 'UTC' AND written_at < (day + 1)::timestamp AT TIME ZONE 'UTC');

@@ -28,7 +28,8 @@ async def claim(uow: UnitOfWork, event_ids: Iterable[UUID]) -> set[UUID]:
 async def maintain(uow: UnitOfWork) -> None:
     """Makes the day partitions of the next days and drops those older than 30 days.
 
-    A day whose first claims already fell into the default partition stays there, since a claim must be found where it was made.
+    A day whose first claims already fell into the default partition stays there, since a claim must be found where it was made. Open
+    claims are waited for: one that falls into the default while its day is made would make the statement fail.
     """
     await uow.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"handoff.{uow.service}.inbox")
     today = uow.now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -39,10 +40,11 @@ async def maintain(uow: UnitOfWork) -> None:
             f"{uow.service}.inbox",
         )
     }
-    for n in range(AHEAD + 1):
-        day = today + timedelta(days=n)
-        if _name(day) not in existing:
-            await _make(uow, day)
+    missing = [day for n in range(AHEAD + 1) if _name(day := today + timedelta(days=n)) not in existing]
+    if missing:
+        await uow.execute(f"LOCK TABLE {uow.service}.inbox IN ACCESS EXCLUSIVE MODE")
+    for day in missing:
+        await _make(uow, day)
     oldest = _name(today - KEPT)
     for name in sorted(existing - {"inbox_default"}):
         if name < oldest:

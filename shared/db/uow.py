@@ -27,7 +27,7 @@ from shared.clock import Clock
 from shared.contracts.envelope import Cause, Outgoing, pack
 from shared.contracts.events import Event
 from shared.db.faults import is_world, translated
-from shared.errors import OutcomeUnknown
+from shared.errors import OutcomeUnknown, Permanent
 
 _encode = msgspec.json.Encoder().encode
 T = TypeVar("T")
@@ -139,11 +139,13 @@ class UnitOfWork:
             # The last statement before COMMIT: ids are drawn while the leads' locks are held, so their order is the leads' order.
             await self.insert("outbox", Outgoing._fields, self._outbox)
         try:
-            await self._driver.execute("COMMIT")
-        except BaseException as error:
-            if isinstance(error, asyncio.CancelledError) or is_world(error):
+            outcome = await self._driver.execute("COMMIT")
+        except Exception as error:
+            if is_world(error):
                 raise OutcomeUnknown("the connection was lost while the transaction was committed") from error
             raise
+        if outcome != "COMMIT":  # PostgreSQL answers ROLLBACK, without an error, where a statement failed before
+            raise Permanent("nothing was committed: a statement failed, and whoever ran it passed over its error")
 
     def _settled(self) -> None:
         for action in self._after:

@@ -15,9 +15,10 @@ from shared.clock import Clock
 from shared.contracts.envelope import Cause
 from shared.errors import FieldError, Refused, Transient
 from shared.telemetry import accept_traceparent, current_trace, http_requests, http_seconds, logger
-from shared.web.problems import refusal, unavailable_now
+from shared.web.problems import crashed, refusal, unavailable_now
 
 MAX_BODY = 1024 * 1024
+MAX_DISCARD = 16 * MAX_BODY
 MAX_DEPTH = 32
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,128}")
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"')
@@ -75,8 +76,7 @@ class Guard:
         except Exception as error:
             log.error("request.crashed", route=_route(scope), request_id=request_id.decode(), exc_info=error)
             if not status:
-                crash = Refused(500, "internal", detail="This is our fault, and it was logged under the request id.")
-                await refusal(crash)(scope, receive, send_with_id)
+                await crashed()(scope, receive, send_with_id)
         finally:
             http_requests.labels(self._service, _route(scope), scope["method"], status).inc()
             self._seconds.observe(self._clock.monotonic() - started)
@@ -142,8 +142,9 @@ def _too_large(limit: int = MAX_BODY) -> Refused:
 
 
 async def _read(receive: Receive, length: bytes | None) -> bytes:
-    """The whole body. Raises Refused as soon as it is known to be over the limit."""
+    """The whole body. Raises Refused for one over the limit."""
     if length and (not length.isdigit() or int(length[:12]) > MAX_BODY):
+        await _discard(receive)
         raise _too_large()
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body"):
@@ -158,10 +159,21 @@ async def _read(receive: Receive, length: bytes | None) -> bytes:
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > MAX_BODY:
+            await _discard(receive)
             raise _too_large()
         if not message.get("more_body"):
             return b"".join(parts)
         message = await receive()
+
+
+async def _discard(receive: Receive) -> None:
+    """Reads on for a while and keeps nothing: closed with unread bytes, the connection is reset, and the sender never sees why."""
+    size = 0
+    while size < MAX_DISCARD:
+        message = await receive()
+        size += len(message.get("body", b""))
+        if not message.get("more_body"):
+            return
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from shared.auth import Caller, Role
 from shared.consumer import Redriven, Subscriptions, redrive
@@ -71,7 +71,7 @@ class DeadLetterOut(BaseModel):
 class RedriveIn(Body):
     """Which dead letters to handle again: one, those of a lead, or (both left out) all."""
 
-    id: int | None = None
+    id: Annotated[int, Field(ge=1, lt=2**63)] | None = None
     lead_id: UUID | None = None
 
 

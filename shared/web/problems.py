@@ -44,9 +44,12 @@ async def on_refused(_: Request, error: Exception) -> Response:
 
 async def on_invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    if fault := next((e for e in error.errors() if e["type"] == "json_invalid"), None):
+        message = f"{fault['ctx']['error']} at character {fault['loc'][-1]}"
+        return refusal(
+            Refused(400, "malformed-json", detail=f"The body is not JSON: {message}", errors=[FieldError("/", message)])
+        )
     errors = [FieldError(pointer(e["loc"]), e["msg"].removeprefix("Value error, ")) for e in error.errors()]
-    if any(e["type"] == "json_invalid" for e in error.errors()):
-        return refusal(Refused(400, "malformed-json", detail="The body is not JSON.", errors=errors))
     detail = "; ".join(f"{e.field}: {e.message}" for e in errors)
     return refusal(Refused(422, "invalid", detail=detail, errors=errors))
 
@@ -69,6 +72,15 @@ async def on_http(_: Request, error: Exception) -> Response:
     return refusal(Refused(error.status_code, slug, detail=str(error.detail), headers=error.headers))
 
 
+async def on_crash(_: Request, __: Exception) -> Response:
+    """Whoever stands outside logs it: the error is raised on once this is sent."""
+    return crashed()
+
+
+def crashed() -> Response:
+    return refusal(Refused(500, "internal", detail="This is our fault, and it was logged under the request id."))
+
+
 def pointer(location: Sequence[int | str]) -> str:
     """Pydantic's location as a person's: a JSON pointer into the body, else the parameter's or header's name."""
     where, *path = location
@@ -82,4 +94,5 @@ HANDLERS: dict[int | type[Exception], Any] = {
     RequestValidationError: on_invalid,
     HTTPException: on_http,
     Transient: on_transient,
+    Exception: on_crash,
 }

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, field_validator
 
 from shared.auth import Caller, Role, Tokens, unauthorized
 from shared.contracts.envelope import Cause
 from shared.db import answers
 from shared.db.uow import Database, UnitOfWork
 from shared.errors import Refused
-from shared.web.responses import json_response
+from shared.web.responses import json_response, on_calendar
 
 
 class Body(BaseModel):
-    """Base of every request body read by pydantic: unknown fields are refused, and so is text that PostgreSQL cannot store."""
+    """Base of every request body read by pydantic: unknown fields are refused, and so is what PostgreSQL cannot store."""
 
-    model_config = ConfigDict(extra="forbid", str_max_length=10_000)
+    model_config = ConfigDict(extra="forbid", str_max_length=10_000, allow_inf_nan=False)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -29,13 +31,24 @@ class Body(BaseModel):
         return value
 
 
+def _on_calendar(at: datetime) -> datetime:
+    if not on_calendar(at):
+        raise ValueError("lies beyond the calendar")
+    return at
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_on_calendar)]
+
+
 def unstorable(value: object) -> str | None:
-    """Why PostgreSQL could not store this text (a NUL, a lone surrogate), however deep it lies; None if it could."""
+    """Why PostgreSQL could not store this (a NUL, a lone surrogate, NaN in JSON), however deep it lies; None if it could."""
     if isinstance(value, str):
         if "\0" in value:
             return "holds a NUL character"
         if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
             return "holds half a surrogate pair, which is no character"
+    elif isinstance(value, float):
+        return None if math.isfinite(value) else "is no finite number"
     elif isinstance(value, dict):
         return next((fault for item in (*value, *value.values()) if (fault := unstorable(item))), None)
     elif isinstance(value, list):

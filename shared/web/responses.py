@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 from fastapi import Query, Response
@@ -48,6 +49,21 @@ def decode_cursor(cursor: str | None, shape: type[T]) -> T | None:
         return None
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        return msgspec.json.decode(raw, type=shape)
+        position = msgspec.json.decode(raw, type=shape)
     except (ValueError, msgspec.MsgspecError, RecursionError):
-        raise invalid("cursor", "is not one of ours; begin without it") from None
+        position = None
+    if position is None or not all(map(_comparable, cast(Sequence[object], position))):
+        raise invalid("cursor", "is not one of ours; begin without it")
+    return position
+
+
+def _comparable(value: object) -> bool:
+    """Can a column be compared with it? PostgreSQL takes no NUL, and has an end to its numbers and its calendar."""
+    if isinstance(value, datetime):
+        return value.tzinfo is not None and on_calendar(value)
+    return abs(value) < 2**63 if isinstance(value, int) else not (isinstance(value, str) and "\0" in value)
+
+
+def on_calendar(at: datetime) -> bool:
+    """Can every time zone show this moment?"""
+    return 1 < at.year < 9999

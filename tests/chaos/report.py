@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -46,13 +45,13 @@ def _facts(outcome: Outcome) -> Iterable[tuple[object, ...]]:
     yield "answers 202 / 503 / none", f"{accepted} / {refused} / {unanswered}"
     yield "longest from first try to 202", f"{outcome.worst_acceptance:.1f} s"
     yield "drained after the last lead", f"{outcome.drained:.1f} s"
-    yield "leads won meanwhile", outcome.statuses["won"]
+    yield "leads won meanwhile", outcome.won
     yield "records on the bus", f"{outcome.records:,}, {outcome.repeated:,} of them repeated and swallowed"
     yield "exit codes at the end", ", ".join(str(code) for code in sorted(set(outcome.exits.values())))
 
 
-def _answers(answers: Counter[str]) -> tuple[int, int, int]:
-    return answers["202"], answers["503"], sum(count for name, count in answers.items() if not name.isdigit())
+def _answers(answers: Mapping[str, int]) -> tuple[int, int, int]:
+    return answers.get("202", 0), answers.get("503", 0), sum(count for name, count in answers.items() if not name.isdigit())
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:

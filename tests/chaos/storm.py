@@ -44,12 +44,12 @@ class Outage:
 
 @dataclass(frozen=True)
 class Phase:
-    """One fault: how long it was there, how long until all was well again, and what clients met from its begin to its end."""
+    """One fault: how many seconds it lasted, how many until all were ready again, and what clients met while it lasted."""
 
     name: str
     lasted: float
     recovered: float
-    answers: Counter[str]
+    answers: dict[str, int]
 
 
 @dataclass
@@ -58,10 +58,10 @@ class Outcome:
     leads: int
     rate: float
     phases: list[Phase] = field(default_factory=list)
-    answers: Counter[str] = field(default_factory=Counter)
+    answers: dict[str, int] = field(default_factory=dict)
     worst_acceptance: float = 0.0
     drained: float = 0.0
-    statuses: Counter[str] = field(default_factory=Counter)
+    won: int = 0
     records: int = 0
     repeated: int = 0
     exits: dict[str, int] = field(default_factory=dict)
@@ -94,8 +94,8 @@ class Storm:
         with self._phase(f"SIGKILL {replica.name}") as phase:
             replica.kill()
             replica.start()
-            phase.ended()
             await replica.ready()
+            phase.ended()
 
     async def _stop(self, outage: Outage) -> None:
         with self._phase(outage.name) as phase:
@@ -126,7 +126,7 @@ class _Watch:
         self._during = self._answers - self._before
 
     def phase(self, name: str) -> Phase:
-        return Phase(name, self._end - self._began, self._loop.time() - self._end, self._during)
+        return Phase(name, self._end - self._began, self._loop.time() - self._end, dict(self._during))
 
 
 async def win(fleet: Fleet, sender: Sender, over: asyncio.Event) -> int:
@@ -177,8 +177,8 @@ async def _blow(fleet: Fleet, sender: Sender, outages: list[Outage], outcome: Ou
         await sender.send_all((lead(n) for n in range(outcome.leads)), rate=outcome.rate)
         await faults
         weather.over.set()
-    outcome.answers, outcome.worst_acceptance = sender.answers, sender.worst
-    outcome.statuses["won"] = winning.result()
+    outcome.answers, outcome.worst_acceptance = dict(sender.answers), sender.worst
+    outcome.won = winning.result()
 
 
 async def _calm(ground: Ground, fleet: Fleet, agents: dict[str, UUID], outcome: Outcome) -> None:

@@ -316,26 +316,34 @@ class BusSuite:
 
     async def test_two_members_share_and_each_record_is_read_once(self, world: World) -> None:
         topic = await world.topic()
-        async with world.publisher() as publisher, world.reader(topic) as one, world.reader(topic) as other:
-            async with pumping(one) as first, pumping(other) as second:
-                await settled(publisher, topic, [first, second])
-                for n in range(5):
-                    shares = await shared_out(publisher, topic, [first, second], b"steady-%d" % n)
-                    assert sorted(itertools.chain(*shares)) == list(range(PARTITIONS))
-                    assert [len(share) for share in shares] == [2, 2]
+        async with (
+            world.publisher() as publisher,
+            world.reader(topic) as one,
+            world.reader(topic) as other,
+            pumping(one) as first,
+            pumping(other) as second,
+        ):
+            await settled(publisher, topic, [first, second])
+            for n in range(5):
+                shares = await shared_out(publisher, topic, [first, second], b"steady-%d" % n)
+                assert sorted(itertools.chain(*shares)) == list(range(PARTITIONS))
+                assert [len(share) for share in shares] == [2, 2]
 
     async def test_a_member_that_closes_hands_over_at_once(self, world: World) -> None:
         topic, session = await world.topic(), 12.0
         bus = world.bus(session)
         leaver = await bus.reader(f"group-{topic}", [topic], member="leaver")
-        async with world.publisher() as publisher, world.reader(topic, session_timeout=session) as stayer:
-            async with pumping(stayer) as staying:
-                async with pumping(leaver) as leaving:
-                    await settled(publisher, topic, [leaving, staying])
-                await leaver.close()
-                await bus.close()
-                async with asyncio.timeout(session / 2):
-                    assert await shared_out(publisher, topic, [staying], b"alone") == [[0, 1, 2, 3]]
+        async with (
+            world.publisher() as publisher,
+            world.reader(topic, session_timeout=session) as stayer,
+            pumping(stayer) as staying,
+        ):
+            async with pumping(leaver) as leaving:
+                await settled(publisher, topic, [leaving, staying])
+            await leaver.close()
+            await bus.close()
+            async with asyncio.timeout(session / 2):
+                assert await shared_out(publisher, topic, [staying], b"alone") == [[0, 1, 2, 3]]
 
     async def test_a_killed_member_is_replaced_and_its_uncommitted_records_are_read_again(self, world: World) -> None:
         topic = await world.topic()

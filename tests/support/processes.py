@@ -54,14 +54,23 @@ class Replica:
     async def ready(self, timeout: float = READY_SECONDS) -> None:
         """Waits until /readyz says so. Fails at once where the process ended."""
 
+        said = "nothing"
+
         async def is_ready() -> bool:
+            nonlocal said
             assert self.code() is None, f"{self.name} ended with {self.code()} instead of becoming ready\n{self.tail()}"
             with contextlib.suppress(httpx.TransportError):
-                return (await client.get("/readyz")).status_code == 200
+                answer = await client.get("/readyz")
+                said = answer.text
+                return answer.status_code == httpx.codes.OK
             return False
 
         async with httpx.AsyncClient(base_url=self.address, timeout=5) as client:
-            await eventually(is_ready, timeout=timeout)
+            try:
+                await eventually(is_ready, timeout=timeout)
+            except AssertionError as error:
+                error.add_note(f"{self.name} answered {said}")
+                raise
 
     def code(self) -> int | None:
         """The exit code; None while it runs, and before it was started."""

@@ -30,7 +30,7 @@ async def get_policy(uow: UnitOfWork, version: int) -> Row | None:
 
 async def page_of_policies(uow: UnitOfWork, *, before: int | None, limit: int) -> list[Row]:
     return await uow.fetch(
-        "SELECT * FROM router.policies WHERE $1::int IS NULL OR version < $1 ORDER BY version DESC LIMIT $2", before, limit
+        "SELECT * FROM router.policies WHERE $1::bigint IS NULL OR version < $1 ORDER BY version DESC LIMIT $2", before, limit
     )
 
 

@@ -75,7 +75,7 @@ async def page_of_queue(uow: UnitOfWork, *, after: tuple[int, datetime, UUID] | 
     points, queued_at, lead_id = after or (None, None, None)
     return await uow.fetch(
         "SELECT * FROM router.queue WHERE ($1::text IS NULL OR pool = $1) "
-        "AND ($2::int IS NULL OR (-points, queued_at, lead_id) > (-$2, $3, $4)) ORDER BY points DESC, queued_at, lead_id LIMIT $5",
+        "AND ($2::bigint IS NULL OR (-points, queued_at, lead_id) > (-$2, $3, $4)) ORDER BY points DESC, queued_at, lead_id LIMIT $5",
         pool,
         points,
         queued_at,

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from services.tracker import domain, handlers, store
 from services.tracker.domain import Entry, Lead, Stage, Until
@@ -18,7 +18,7 @@ from shared.auth import Caller, Role
 from shared.clock import uuid7_time
 from shared.db.uow import Database
 from shared.errors import Refused, invalid, not_found
-from shared.web.requests import Body, OnceOnly, Uow, allow, cause_of
+from shared.web.requests import Body, Moment, OnceOnly, Uow, allow, cause_of
 from shared.web.responses import Cursor, Limit, decode_cursor, json_response, page_of, plain
 
 LOOK = 0.04  # seconds between looks of a reader who waits
@@ -101,7 +101,7 @@ class StatusIn(Body):
     status: Literal["contacted", "qualified", "won", "lost", "disqualified"]
     reason: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(None, examples=["no-budget"])
     note: Annotated[str, Field(max_length=5000)] | None = None
-    at: AwareDatetime | None = Field(None, description="When it was so, if not now; at the most 5 minutes ahead.")
+    at: Moment | None = Field(None, description="When it was so, if not now; at the most 5 minutes ahead.")
     value: Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)] | None = None
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = None
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
 
 from services.tracker import store
 from services.tracker.api.lead import Reader
@@ -17,7 +17,7 @@ from services.tracker.store import Filter
 from shared.auth import Caller
 from shared.db.uow import Row
 from shared.errors import invalid
-from shared.web.requests import Uow
+from shared.web.requests import Moment, Uow
 from shared.web.responses import Cursor, Limit, decode_cursor, json_response, page_of, plain
 
 router = APIRouter()
@@ -48,8 +48,8 @@ class LeadLine(BaseModel):
 
 
 def between(
-    received_from: Annotated[AwareDatetime | None, Query(description="Received at or after this moment.")] = None,
-    received_to: Annotated[AwareDatetime | None, Query(description="Received before this moment.")] = None,
+    received_from: Annotated[Moment | None, Query(description="Received at or after this moment.")] = None,
+    received_to: Annotated[Moment | None, Query(description="Received before this moment.")] = None,
 ) -> Filter:
     return Filter(received_from=received_from, received_to=received_to)
 

@@ -1,193 +1,30 @@
-"""Running services: what one is made of, how its loops are supervised, and in which order it stops.
-
-A service is a FastAPI app and loops: its own, a consumer, a relay, housekeeping. An unexpected crash of a loop ends the process, for a
-half-alive service is worse than a restarted one. Shutdown: not ready, stop accepting and reading, finish the batch in hand, commit, leave
-the group, flush the relay, close.
-"""
+"""Serving: loops under supervision, HTTP beside them, and the order in which all of it stops."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import gc
-import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 
 import uvicorn
 import uvloop
 from alembic.script import ScriptDirectory
-from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
-from shared.auth import Tokens
-from shared.bus.kafka import KafkaBus
-from shared.bus.port import Bus
-from shared.bus.postgres import PostgresBus, Wakes
-from shared.clock import Clock, SystemClock
-from shared.consumer import Consumer, Subscriptions
-from shared.contracts.topics import TOPIC_OF
-from shared.db import answers, deadletters, inbox, migrate
-from shared.db.uow import Database
+from shared.db import migrate
 from shared.errors import ConfigurationError, Transient
-from shared.relay import Relay
-from shared.settings import PlatformSettings, ServiceSettings, load
-from shared.telemetry import configure_logging, logger
-from shared.web.app import create_app
+from shared.runtime.service import Loop, Platform, Service
+from shared.settings import ServiceSettings, load
+from shared.telemetry import logger
 from shared.web.front import Front
-from shared.web.guard import Endpoint, Guard
-from shared.web.platform import Health
 
-HOUSEKEEPING = 3600.0  # seconds
 DRAIN = 10  # seconds that open requests have to finish
 
 log = logger(__name__)
-
-
-class Loop(Protocol):
-    """Something that runs until it is asked to stop, and can say why it is not ready."""
-
-    async def run(self) -> None: ...
-    def stop(self) -> None: ...
-    def health(self) -> str | None: ...
-
-
-@dataclass
-class Platform:
-    """What the services of one process share."""
-
-    settings: PlatformSettings
-    tokens: Tokens
-    clock: Clock = field(default_factory=SystemClock)
-    wakes: Wakes = field(default_factory=Wakes)
-    draining: bool = False
-
-    @classmethod
-    def from_environment(cls) -> Platform:
-        """Raises ConfigurationError: a service of its own does not start without the installation's token keys."""
-        settings = load(PlatformSettings)
-        configure_logging(level=settings.log_level, form=settings.log_format)
-        if settings.token_keys is None:
-            raise ConfigurationError("HANDOFF_TOKEN_KEYS: name the key file (make one: python -m services keys new PATH)")
-        return cls(settings, Tokens.from_file(settings.token_keys))
-
-    def bus(self, settings: ServiceSettings) -> Bus:
-        if self.settings.bus == "kafka":
-            return KafkaBus(self.settings, session_timeout=settings.session_timeout, instance=settings.instance)
-        return PostgresBus(settings.bus_dsn or settings.dsn, wakes=self.wakes, session_timeout=settings.session_timeout)
-
-
-@dataclass
-class Service:
-    """One service, assembled. `sources` stop before `relay`, so that what they commit is still published."""
-
-    name: str
-    app: FastAPI
-    guard: Guard
-    owns: tuple[str, ...]
-    database: Database
-    bus: Bus
-    relay: Relay
-    sources: list[Loop]
-    owns_exactly: tuple[str, ...] = ()
-
-
-def assemble(
-    name: str,
-    platform: Platform,
-    settings: ServiceSettings,
-    *,
-    database: Database,
-    subscriptions: Subscriptions,
-    routers: Sequence[APIRouter],
-    description: str,
-    owns: tuple[str, ...],
-    owns_exactly: tuple[str, ...] = (),
-    loops: Callable[[Relay], Sequence[Loop]] = lambda _: (),
-    forms: tuple[str, ...] = (),
-    hot: Mapping[tuple[str, str], Endpoint] | None = None,
-) -> Service:
-    """Puts a service together the way all four are."""
-    bus = platform.bus(settings)
-    relay = Relay(database, bus.publisher, bound=settings.outbox_bound)
-    own = list(loops(relay))
-    sources: list[Loop] = [*own, Housekeeping(database, bus)]
-    if subscriptions.topics:
-        member = settings.instance or f"{socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}"
-        consumer = Consumer(
-            database,
-            subscriptions,
-            lambda: bus.reader(name, subscriptions.topics, member=member),
-            batch=settings.batch,
-            stuck_after=settings.stuck_after,
-        )
-        sources.append(consumer)
-    checks = {type(loop).__name__.lower(): loop.health for loop in (*sources, relay)}
-    checks["draining"] = lambda: "shutting down" if platform.draining else None
-    app = create_app(
-        name,
-        database=database,
-        tokens=platform.tokens,
-        health=Health(checks),
-        subscriptions=subscriptions,
-        routers=routers,
-        description=description,
-    )
-    for loop in own:
-        setattr(app.state, type(loop).__name__.lower(), loop)
-    guard = Guard(app, service=name, clock=platform.clock, forms=forms, hot=hot)
-    return Service(name, app, guard, owns, database, bus, relay, sources, owns_exactly)
-
-
-def open_database(name: str, platform: Platform, settings: ServiceSettings) -> Database:
-    return Database(settings.dsn, service=name, topic=TOPIC_OF[name].name, clock=platform.clock, pool_size=settings.pool_size)
-
-
-async def open_bus(settings: PlatformSettings, admin_dsn: str, *, roles: Sequence[str]) -> Bus:
-    """The bus as an administrator sees it, with its schema in place, for making topics."""
-    if settings.bus == "kafka":
-        return KafkaBus(settings)
-    bus = PostgresBus(admin_dsn)
-    await bus.install(roles)
-    return bus
-
-
-class Housekeeping:
-    """Once an hour: partitions ahead of time, and what is old goes."""
-
-    def __init__(self, database: Database, bus: Bus) -> None:
-        self._database = database
-        self._bus = bus
-        self._stop = asyncio.Event()
-
-    async def run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                await self._keep()
-                pause = HOUSEKEEPING
-            except Transient as error:
-                log.warning("housekeeping.waiting", service=self._database.service, error=str(error))
-                pause = 5.0
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), pause)
-
-    async def _keep(self) -> None:
-        async with self._database.begin() as uow:
-            await inbox.maintain(uow)
-            await answers.purge(uow)
-            await deadletters.purge(uow)
-        if isinstance(self._bus, PostgresBus):
-            await self._bus.maintain()
-
-    def stop(self) -> None:
-        self._stop.set()
-
-    def health(self) -> str | None:
-        return None
 
 
 class _Server(uvicorn.Server):

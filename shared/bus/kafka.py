@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -84,7 +84,12 @@ class KafkaBus:
         return KafkaPublisher(producer)
 
     async def reader(self, group: str, topics: Sequence[str], *, member: str) -> KafkaReader:
-        consumer = AIOKafkaConsumer(
+        reader = KafkaReader(lambda: self._consumer(group, member), topics)
+        await reader.join()
+        return reader
+
+    def _consumer(self, group: str, member: str) -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
             **self._connection(),
             group_id=group,
             client_id=member,
@@ -99,14 +104,6 @@ class KafkaBus:
             fetch_max_wait_ms=READ_WAIT,
             max_partition_fetch_bytes=2 * MAX_RECORD_BYTES,
         )
-        reader = KafkaReader(consumer)
-        try:
-            consumer.subscribe(list(topics), listener=reader)
-            await _or_transient(consumer.start())
-        except BaseException:
-            await _close(consumer.stop())
-            raise
-        return reader
 
     def _connection(self) -> dict[str, Any]:
         settings = self._settings
@@ -181,15 +178,48 @@ class KafkaPublisher:
 
 
 class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Also listens to rebalances: a partition leaves only between batches, with what is done committed."""
+    """Also listens to rebalances: a partition leaves only between batches, with what is done committed.
 
-    def __init__(self, consumer: AIOKafkaConsumer) -> None:
-        self._consumer = consumer
+    A client whose broker was killed may never find it again, and say nothing (aio-libs/aiokafka#1154). One that does not answer
+    in time is therefore replaced; what it had not committed is read again.
+    """
+
+    def __init__(self, make: Callable[[], AIOKafkaConsumer], topics: Sequence[str]) -> None:
+        self._make = make
+        self._topics = list(topics)
+        self._consumer = make()
+        self._lost = False
         self._finished: dict[TopicPartition, int] = {}
         self._idle = asyncio.Event()
         self._idle.set()
 
+    async def join(self) -> None:
+        """Enters the group."""
+        try:
+            self._consumer.subscribe(self._topics, listener=self)
+            await _or_transient(self._consumer.start())
+        except BaseException:
+            await _close(self._consumer.stop())
+            raise
+        self._lost = False
+
+    async def _replace(self) -> None:
+        log.warning("kafka.client_replaced", topics=self._topics)
+        self._finished.clear()
+        await _close(self._consumer.stop())
+        self._consumer = self._make()
+        await self.join()
+
+    async def _asked(self, work: Awaitable[T], *, passing: tuple[type[KafkaError], ...] = ()) -> T:
+        try:
+            return await _in_time(work, passing=passing)
+        except Transient as error:
+            self._lost = isinstance(error.__cause__, TimeoutError)
+            raise
+
     async def read(self, limit: int) -> list[Received]:
+        if self._lost:
+            await self._replace()
         batches = await _or_transient(self._consumer.getmany(timeout_ms=READ_WAIT, max_records=limit))
         records = [
             Received(
@@ -228,7 +258,7 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
             self._finished.clear()
             return
         try:
-            await _in_time(self._consumer.commit(offsets), passing=(CommitFailedError, IllegalStateError))
+            await self._asked(self._consumer.commit(offsets), passing=(CommitFailedError, IllegalStateError))
         except (CommitFailedError, IllegalStateError) as error:
             # The group moved on without us. The inbox swallows what is read again.
             log.info("commit.late", error=type(error).__name__)
@@ -247,13 +277,15 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
         self._finished.clear()
 
     async def lag(self) -> int:
-        behind = 0
-        for partition in self._consumer.assignment():
-            end = self._consumer.highwater(partition)
-            if end is not None:
-                with contextlib.suppress(IllegalStateError):
-                    behind += max(0, end - await self._consumer.position(partition))
-        return behind
+        """Asks the broker, so that a client that only seems to have nothing to read is found out."""
+        try:
+            return await self._asked(self._behind(), passing=(IllegalStateError,))
+        except IllegalStateError:  # a partition left meanwhile
+            return 0
+
+    async def _behind(self) -> int:
+        ends = await self._consumer.end_offsets(list(self._consumer.assignment()))
+        return sum([max(0, end - await self._consumer.position(partition)) for partition, end in ends.items()])
 
     def trouble(self) -> str | None:
         return None

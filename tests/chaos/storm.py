@@ -83,6 +83,8 @@ class Storm:
         for at, outage in zip(OUTAGES_AT, self._outages, strict=True):
             await self._sent(at)
             await self._stop(outage)
+        if self._sender.begun >= self._outcome.leads:
+            self._outcome.violations.append("the load was over before the faults were, so this proves less: lower --rate")
 
     async def _sent(self, part: float) -> None:
         async def enough() -> bool:

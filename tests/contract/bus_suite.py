@@ -330,7 +330,7 @@ class BusSuite:
                 assert [len(share) for share in shares] == [2, 2]
 
     async def test_a_member_that_closes_hands_over_at_once(self, world: World) -> None:
-        topic, session = await world.topic(), 12.0
+        topic, session = await world.topic(), 8.0
         bus = world.bus(session)
         leaver = await bus.reader(f"group-{topic}", [topic], member="leaver")
         async with (

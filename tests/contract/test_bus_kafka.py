@@ -43,7 +43,7 @@ class KafkaWorld(World):
 
 @pytest.fixture
 def world(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> KafkaWorld:
-    monkeypatch.setattr(adapter, "REQUEST_TIMEOUT", 3000)  # the tests need not wait ten seconds for a dead broker
+    monkeypatch.setattr(adapter, "REQUEST_TIMEOUT", 2000)  # the tests need not wait ten seconds for a dead broker
     return KafkaWorld(kafka)
 
 

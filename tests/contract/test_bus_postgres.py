@@ -12,14 +12,27 @@ from typing import Any
 import asyncpg
 import pytest
 
-from shared.bus.postgres import PostgresBus
+from shared.bus.postgres import PostgresBus, PostgresReader
 from shared.db.embedded import Server
 from shared.errors import Transient
-from tests.contract.bus_suite import SESSION, BusSuite, World, drain, key_in, record, values
+from tests.contract.bus_suite import (
+    PARTITIONS,
+    SESSION,
+    BusSuite,
+    World,
+    drain,
+    drain_unsettled,
+    key_in,
+    one_each,
+    pumping,
+    record,
+    shared_out,
+    values,
+)
 from tests.support import postgres
 from tests.support.installation import Installation
 from tests.support.proxy import Proxy, proxied
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, waits_for_a_lock
 
 
 @dataclass
@@ -110,6 +123,21 @@ class TestPostgresBus(BusSuite):
             await second
             assert [(r.offset, r.value) for r in await drain(reader, 1)] == [(0, b"second")]
 
+    async def test_a_batch_in_hand_is_not_handed_over(self, world: PostgresWorld) -> None:
+        topic = await world.topic()
+        async with world.publisher() as publisher, world.reader(topic) as first:
+            await publisher.publish(one_each(topic, b"in hand"))
+            batch = await drain_unsettled(first, PARTITIONS)
+            async with world.reader(topic) as second:
+                assert isinstance(first, PostgresReader)
+                await eventually(lambda: knows_that_it_must_share(first))
+                await publisher.publish(one_each(topic, b"next"))
+                assert [await second.read(10) for _ in range(5)] == [[]] * 5
+                first.done(batch)
+                async with pumping(first) as one, pumping(second) as other:
+                    assert sorted(map(len, await shared_out(publisher, topic, [one, other], b"later"))) == [2, 2]
+        assert b"in hand" not in values(other.records)
+
     async def test_reading_goes_on_across_days(self, world: PostgresWorld, admin: asyncpg.Connection) -> None:
         """Over midnight offsets go on in the next day's partition; a position on one day finds the next."""
         topic, now = await world.topic(partitions=1), datetime.now(UTC)
@@ -155,6 +183,26 @@ async def test_day_partitions_come_ahead_and_go_after_a_week(installation: Insta
         assert [row["relname"] for row in days] == [f"log_{day:%Y%m%d}" for day in expected]
     finally:
         await connection.close()
+
+
+async def test_a_day_is_made_while_a_record_of_it_is_being_published(installation: Installation) -> None:
+    """It falls into the default partition, since its day was not made in time: the day stays there, and nothing fails."""
+    bus, later = PostgresBus(installation.admin_dsn), datetime.now(UTC) + timedelta(days=20)
+    async with connected(installation.admin_dsn) as publishing, connected(installation.admin_dsn) as keeping:
+        hanging = publishing.transaction()
+        await hanging.start()
+        await publishing.execute("UPDATE bus.heads SET next = 1 WHERE topic = 'leads.received' AND partition = 0")
+        await insert(publishing, "leads.received", 0, later, b"late")
+        # The first day that it makes: for those after it, the lock is held already.
+        first_of = later.date() + timedelta(days=1)
+        maintaining = asyncio.create_task(keeping.execute("SELECT bus.maintain($1)", first_of))
+        await eventually(lambda: waits_for_a_lock(publishing))
+        await hanging.commit()
+        await maintaining
+        reader = await bus.reader("g", ["leads.received"], member="m")
+        assert values(await drain(reader, 1)) == [b"late"]
+        await reader.close()
+    await bus.close()
 
 
 async def test_a_record_older_than_the_log_is_passed_over(installation: Installation) -> None:
@@ -254,16 +302,15 @@ async def tried_again(work: Any) -> Any:
     raise AssertionError("still transient after twenty tries")
 
 
+async def knows_that_it_must_share(reader: PostgresReader) -> bool:
+    return len(reader._leaving) == PARTITIONS // 2
+
+
 async def alone(connection: asyncpg.Connection) -> bool:
     """Is nobody else connected to this database?"""
     return not await connection.fetchval(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
-
-
-async def waits_for_a_lock(connection: asyncpg.Connection) -> bool:
-    """Of pg_locks, not pg_stat_activity: the latter stands still within a transaction."""
-    return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))
 
 
 async def hang_with(connection: asyncpg.Connection, topic: str, value: bytes) -> None:

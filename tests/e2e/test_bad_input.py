@@ -28,7 +28,7 @@ from tests.support.waiting import eventually
 MIB = 1024 * 1024
 JSON = {"Content-Type": "application/json"}
 SCHEMAS = ("intake", "scoring", "router", "tracker")
-FUZZ = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @dataclass(frozen=True)
@@ -296,7 +296,15 @@ async def test_numbers_that_no_column_holds_pass_a_hook_or_are_refused(world: Wo
 
 async def test_a_batch_takes_the_good_and_names_the_bad(world: World) -> None:
     before = await world.counts()
-    batch = [lead(1), {"source": "website"}, {**lead(2), "budget": "x"}, {**lead(3), "source": "nowhere"}, lead(4), 7, {**lead(5), "?": 1}]
+    batch = [
+        lead(1),
+        {"source": "website"},
+        {**lead(2), "budget": "x"},
+        {**lead(3), "source": "nowhere"},
+        lead(4),
+        7,
+        {**lead(5), "?": 1},
+    ]
     answer = await world.client.post("/v1/leads", json={"leads": batch})
     assert answer.status_code == 202
     results = answer.json()["results"]
@@ -374,7 +382,13 @@ async def test_fields_of_administrators(world: World) -> None:
     await world.refused(
         Bad("a source's name", "/v1/sources", 422, "/name", dumped({"name": "Über"})),
         Bad("a source that exists", "/v1/sources", 409, None, dumped({"name": "website"})),
-        Bad("a mapping to nothing", "/v1/sources", 422, "/mapping/fields/a", dumped({"name": "b", "mapping": {"fields": {"a": "b"}}})),
+        Bad(
+            "a mapping to nothing",
+            "/v1/sources",
+            422,
+            "/mapping/fields/a",
+            dumped({"name": "b", "mapping": {"fields": {"a": "b"}}}),
+        ),
         Bad("NUL in a mapping", "/v1/sources", 422, "/mapping", dumped({"name": "b", "mapping": {"fields": {"\0": "email"}}})),
         Bad("NaN as a default", "/v1/sources", 422, None, dumped({"name": "b", "mapping": {"defaults": {"budget": nan}}})),
         Bad("a negative cap", "/v1/agents", 422, "/open_cap", dumped({"name": "b", "open_cap": -1})),
@@ -500,7 +514,9 @@ async def test_a_key_with_another_body_is_refused(world: World) -> None:
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["field"] == "Idempotency-Key"
         after = await world.counts()
-        assert all(after[table] == before[table] for table in ("intake.leads", "intake.sources", "router.agents", "intake.answers"))
+        assert all(
+            after[table] == before[table] for table in ("intake.leads", "intake.sources", "router.agents", "intake.answers")
+        )
 
 
 async def test_a_refused_request_does_not_use_up_its_key(world: World) -> None:
@@ -515,7 +531,10 @@ async def test_ten_equal_requests_at_once_are_one_lead_across_replicas(world: Wo
         for n, path in enumerate(("/v1/leads", world.hook)):
             before = (await world.counts())["intake.leads"]
             body, key = lead(n), {"Idempotency-Key": f"ten-{n}", **world.installation.headers()}
-            sent = [world.client.post(f"{host}{path}", json=body, headers=key) for host in (str(world.client.base_url).rstrip("/"), address) * 5]
+            sent = [
+                world.client.post(f"{host}{path}", json=body, headers=key)
+                for host in (str(world.client.base_url).rstrip("/"), address) * 5
+            ]
             answers = await asyncio.gather(*sent)
             assert {answer.status_code for answer in answers} == {202}
             assert len({answer.json()["lead_id"] for answer in answers}) == 1

@@ -83,7 +83,9 @@ async def test_one_lead_from_its_request_to_its_end(ground: Ground) -> None:
         assert {entry["trace_id"] for entry in shown["timeline"]} == {TRACE}
         assert [entry["causation"] for entry in shown["timeline"][1:]] == [entry["event_id"] for entry in shown["timeline"][:-1]]
 
-        second = (await post(fleet, "intake", hook, replica=1, json={"data": {"mail": "ada@example.com"}, "product": "pro"}))["lead_id"]
+        second = (await post(fleet, "intake", hook, replica=1, json={"data": {"mail": "ada@example.com"}, "product": "pro"}))[
+            "lead_id"
+        ]
         assert types(await lead(fleet, second, "queued"))[-1] == "LeadQueued"
         third = (await post(fleet, "intake", hook, data={"Your-Email": "alan@example.com", "Company": "Example"}))["lead_id"]
         assert (await lead(fleet, third, "queued", replica=1))["contact"]["company"] == "Example"

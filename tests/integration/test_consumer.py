@@ -28,7 +28,7 @@ from tests.support.installation import Installation
 from tests.support.probe import Probe, probing
 from tests.support.proxy import proxied
 from tests.support.tape import Tape
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, waits_for_a_lock
 
 
 @pytest.fixture
@@ -196,11 +196,7 @@ async def test_housekeeping_waits_for_an_open_claim_of_the_day_that_it_makes(pro
         await claim.start()
         await admin.execute("INSERT INTO scoring.inbox VALUES ($1)", event_id)
         keeping = group.create_task(maintain(probe, today))
-
-        async def held_up() -> bool:
-            return bool(await admin.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))
-
-        await eventually(held_up)
+        await eventually(lambda: waits_for_a_lock(admin))
         await claim.commit()
     assert keeping.result() == {"20260511", "20260512", "20260513"}
     assert await probe.claims() == {event_id}
@@ -210,14 +206,34 @@ async def test_housekeeping_waits_for_an_open_claim_of_the_day_that_it_makes(pro
 
 
 async def test_replicas_with_overlapping_batches_in_opposite_order(probe: Probe, installation: Installation) -> None:
-    records = leads(120)
+    records, before = leads(600), faults("world")
     other = Probe(Database(installation.dsns["scoring"], service="scoring", topic="leads.scored", clock=ids), installation)
     try:
-        await asyncio.gather(probe.consume(records, batch=30), other.consume(records[::-1], batch=40))
+        await asyncio.gather(probe.consume(records, batch=300), other.consume(records[::-1], batch=300))
     finally:
         await other.database.close()
     assert sorted(await probe.events()) == sorted(event_ids(records))
-    assert await probe.letters() == []
+    assert faults("world") == before
+
+
+async def test_claims_are_made_in_the_order_of_ids(probe: Probe) -> None:
+    """So that batches that share events queue up behind each other: who waits for one holds none that comes after it."""
+    records = leads(3)
+    _, middle, last = event_ids(records)
+    async with probe.admin() as admin, probe.admin() as another:
+        claim = admin.transaction()
+        await claim.start()
+        await admin.execute("INSERT INTO scoring.inbox VALUES ($1)", middle)
+        consuming = asyncio.create_task(probe.consume(records[::-1]))
+        await eventually(lambda: waits_for_a_lock(admin))
+        await another.execute("SET lock_timeout = '1s'")
+        free = another.transaction()
+        await free.start()
+        await another.execute("INSERT INTO scoring.inbox VALUES ($1)", last)
+        await free.rollback()
+        await claim.rollback()
+        await consuming
+    assert len(await probe.events()) == 3
 
 
 async def test_a_deadlock_between_replicas_is_tried_again(probe: Probe, installation: Installation) -> None:
@@ -441,6 +457,28 @@ async def pause_now_and_then(messages: Sequence[Message[Any]], uow: UnitOfWork) 
         await uow.fetchval("SELECT pg_sleep(0.001)")
 
 
+async def test_an_event_that_comes_while_the_last_letter_is_repaired_waits_for_it(probe: Probe) -> None:
+    """Were it parked meanwhile, nobody would come back for it."""
+    probe.fault = divide
+    lead_id = ids.uuid7()
+    await probe.consume(story(lead_id, 1, divisor=0))
+    entered, released = asyncio.Event(), asyncio.Event()
+
+    async def hold(_: Sequence[Message[Any]], __: UnitOfWork) -> None:
+        entered.set()
+        await released.wait()
+
+    probe.fault = hold
+    async with probe.admin() as admin, asyncio.TaskGroup() as group:
+        group.create_task(redriven(probe))
+        await entered.wait()
+        group.create_task(probe.consume(story(lead_id, 1, since=2)))
+        await eventually(lambda: waits_for_a_lock(admin))
+        released.set()
+    assert await probe.sequences(lead_id) == [1, 2]
+    assert await probe.letters() == []
+
+
 async def test_redrive_stops_at_what_fails_again_and_keeps_its_reason(probe: Probe) -> None:
     probe.fault = divide
     stuck, well = ids.uuid7(), ids.uuid7()
@@ -607,6 +645,14 @@ async def test_what_is_read_again_does_not_count_as_well_handled(probe: Probe, m
     await probe.consume([*leads(30), *[outgoing(lead_received(divisor=0)) for _ in range(10)]])
     assert faults("parked") == before + 5
     assert len(await probe.letters()) == 10
+
+
+async def test_what_waits_behind_a_dead_letter_does_not_count(probe: Probe) -> None:
+    probe.fault = divide
+    lead_id, before = ids.uuid7(), faults("parked")
+    await probe.consume([*story(lead_id, 1, divisor=0), *story(lead_id, 120, since=2)])
+    assert faults("parked") == before
+    assert len(await probe.letters()) == 121
 
 
 async def test_a_burial_that_fails_counts_once(probe: Probe) -> None:

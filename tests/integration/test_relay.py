@@ -22,7 +22,7 @@ from shared.errors import Transient
 from shared.relay import Relay
 from tests.support.events import AT, CAUSE, as_read, ids
 from tests.support.installation import Installation
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, waits_for_a_lock
 
 NAME = "handoff.scoring.relay"
 
@@ -287,11 +287,7 @@ async def test_failover_with_an_open_insert_on_the_postgres_bus(
         first = asyncio.create_task(one.run())
         active = await eventually(lambda: holder(admin))
         second = asyncio.create_task(other.run())
-
-        async def inserting() -> bool:
-            return bool(await admin.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))
-
-        await eventually(inserting)
+        await eventually(lambda: waits_for_a_lock(admin))
         await admin.fetchval("SELECT pg_terminate_backend($1)", active)
         await eventually(lambda: held_by_another(admin, active))
         await emit(database, lead, *range(51, 61))

@@ -69,7 +69,11 @@ async def wins(office: Office, wanted: int) -> None:
 
 async def shared_pools(office: Office) -> tuple[UUID, UUID, UUID]:
     """Two pools that share an agent; everybody may hold ten leads, the shared one may receive forty a day."""
-    dee, fay, gus = [await office.agent("dee", open_cap=10), await office.agent("fay", open_cap=10), await office.agent("gus", open_cap=10)]
+    dee, fay, gus = [
+        await office.agent("dee", open_cap=10),
+        await office.agent("fay", open_cap=10),
+        await office.agent("gus", open_cap=10),
+    ]
     await office.change(fay, daily_cap=40)
     pools = {"east": members(dee, fay), "west": members(fay, gus), "all": members()}
     await office.policy({"pools": pools, "rules": [rule("pro", "east"), rule("basic", "west")], "default_pool": "east"})
@@ -259,7 +263,10 @@ async def test_a_new_day_in_the_agents_zone_drains_the_queue(office: Office, clo
     clock.shown += timedelta(minutes=10)
     await office.sweep()
     assert await office.owners() == [(held, agent), (waiting, agent)]
-    assert [row["period"] for row in await office.rows("SELECT period FROM router.assignments ORDER BY period")] == ["2026-03-10", "2026-03-11"]
+    assert [row["period"] for row in await office.rows("SELECT period FROM router.assignments ORDER BY period")] == [
+        "2026-03-10",
+        "2026-03-11",
+    ]
 
 
 async def test_the_best_goes_first_and_of_equals_the_oldest(office: Office) -> None:
@@ -368,7 +375,9 @@ async def test_the_same_end_twice_frees_once(office: Office, installation: Insta
 # -- Policies --------------------------------------------------------------------------------------------------------------------
 
 
-async def test_leads_that_wait_for_a_deleted_pool_go_where_the_rules_send_them(office: Office, installation: Installation) -> None:
+async def test_leads_that_wait_for_a_deleted_pool_go_where_the_rules_send_them(
+    office: Office, installation: Installation
+) -> None:
     ann, bob = await office.agent("ann", active=False), await office.agent("bob")
     pools = {"vip": members(ann), "rest": members(bob)}
     await office.policy({"pools": pools, "rules": [rule("pro", "vip")], "default_pool": "rest"})

@@ -186,6 +186,31 @@ async def test_cancelled_work_leaks_no_connection_and_no_lock(database: Database
     assert 200 - cancelled < await admin.fetchval("SELECT sequence FROM scoring.probe") <= 201
 
 
+async def test_a_connection_that_cannot_roll_back_is_thrown_away(installation: Installation, database: Database) -> None:
+    """The network stands still in the middle of the work: its connection, with the lock that it holds, must not be kept."""
+    async with proxied(installation.dsns["scoring"]) as proxy:
+        through = Database(proxy.dsn, service="scoring", topic=LEADS_SCORED.name, clock=ids)
+        locked = asyncio.Event()
+
+        async def work() -> None:
+            async with through.begin() as uow:
+                await uow.execute("LOCK TABLE scoring.probe")
+                proxy.flowing.clear()
+                locked.set()
+                await uow.execute("SELECT 1")
+
+        task = asyncio.create_task(work())
+        await locked.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        proxy.flowing.set()
+        for each in (through, database):
+            async with asyncio.timeout(5), each.begin() as uow:
+                await uow.execute(INSERT, ids.uuid7())
+        await through.close()
+
+
 async def test_memory_is_one_for_each_kind_and_process(database: Database) -> None:
     async with database.begin() as uow:
         first = uow.memory(dict)

@@ -6,8 +6,9 @@ Counts are folded here anew, entry by entry, so that a cap that was broken for a
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from services.router.domain import Entry, GroupState
+from services.router.domain import Entry, GroupState, LedgerError
 from shared.contracts.events import type_name
 from shared.contracts.topics import TAKES, TOPIC_OF
 
@@ -70,17 +71,14 @@ class World:
 
 async def settled(dsn: str) -> bool:
     """Whether every event has been published and taken by everybody."""
-    connection = await _connect(dsn)
-    try:
+    async with connected(dsn) as connection:
         waiting = [await connection.fetchval(f"SELECT count(*) FROM {name}.outbox") for name in SERVICES]
         return not any(waiting) and await connection.fetchval(UNSETTLED) == 0
-    finally:
-        await connection.close()
 
 
-async def violations(dsn: str, *, accepted: Collection[UUID], published: Sequence[Published]) -> list[str]:
-    """Every broken invariant, in words. `accepted` are the leads that a client saw a 202 for."""
-    world = await _world(dsn)
+async def violations(connection: asyncpg.Connection, *, accepted: Collection[UUID], published: Sequence[Published]) -> list[str]:
+    """Every broken invariant, in words, as a superuser's connection sees it. `accepted` are the leads that a client saw a 202 for."""
+    world = await _read(connection)
     return [
         *_no_loss(world, accepted),
         *_one_owner(world),
@@ -93,16 +91,14 @@ async def violations(dsn: str, *, accepted: Collection[UUID], published: Sequenc
 
 async def router_violations(dsn: str) -> list[str]:
     """What is wrong with the router alone, whoever fed it."""
-    world = await _world(dsn)
+    async with connected(dsn) as connection:
+        world = await _read(connection)
     return [*_one_owner(world), *_ledgers(world), *_queues(world)]
 
 
-async def published_on_postgres(dsn: str) -> list[Published]:
-    connection = await _connect(dsn)
-    try:
-        rows = await connection.fetch('SELECT topic, key, headers FROM bus.log ORDER BY topic, partition, "offset"')
-    finally:
-        await connection.close()
+async def published_on_postgres(connection: asyncpg.Connection) -> list[Published]:
+    """Every record of the PostgreSQL bus, in the order of its partition."""
+    rows = await connection.fetch('SELECT topic, key, headers FROM bus.log ORDER BY topic, partition, "offset"')
     return [published(row["topic"], row["key"], msgspec.json.decode(row["headers"])) for row in rows]
 
 
@@ -291,18 +287,23 @@ def _fair(group: Row, turns: Mapping[str, int], received: Mapping[tuple[str, UUI
 def _recount(group: Row, entries: Sequence[Row], standings: Mapping[UUID, Standing], opened: Counter[UUID]) -> Iterator[str]:
     """Our fold, the router's own fold from its last snapshot, and the rows: three ways to one count."""
     state = _fold(group, entries)
+    if state is None:
+        yield f"group {group['id']}: its ledger cannot be folded"
+        return
     for id, standing in standings.items():
         counts = standing.open, state.agent(id).open, opened[id]
         if len(set(counts)) > 1:
             yield f"agent {id} holds {counts[0]} by the ledger, {counts[1]} by the router's fold, {counts[2]} by the rows"
 
 
-def _fold(group: Row, entries: Sequence[Row]) -> GroupState:
-    """The router's own fold, as a replica makes it that never saw the group."""
+def _fold(group: Row, entries: Sequence[Row]) -> GroupState | None:
+    """The router's own fold, as a replica makes it that never saw the group; None for a ledger that cannot be folded."""
     state = GroupState.restore(group["snapshot"])
-    for entry in entries[group["snapshot_number"] :]:
-        state.apply(Entry(**{name: entry[name] for name in ENTRY}))
-    return state
+    with contextlib.suppress(LedgerError):
+        for entry in entries[group["snapshot_number"] :]:
+            state.apply(Entry(**{name: entry[name] for name in ENTRY}))
+        return state
+    return None
 
 
 def _queues(world: World) -> Iterator[str]:
@@ -312,22 +313,13 @@ def _queues(world: World) -> Iterator[str]:
         if group["closed_at"] is None and any(pool in waiting for pool in group["pools"]):
             state = _fold(group, world.ledger.get(group["id"], []))
             for pool in group["pools"]:
-                if (count := waiting.pop(pool, 0)) and state.pool(pool).rotation.eligible_count:
+                if (count := waiting.pop(pool, 0)) and state and state.pool(pool).rotation.eligible_count:
                     yield f"{count} leads wait for pool {pool}, in which somebody can receive"
     for pool in waiting.keys() - {pool for group in world.groups if group["closed_at"] is None for pool in group["pools"]}:
         yield f"{waiting[pool]} leads wait for pool {pool}, which is not in the policy"
 
 
 # -- Reading ---------------------------------------------------------------------------------------------------------------------
-
-
-async def _world(dsn: str) -> World:
-    connection = await _connect(dsn)
-    try:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            return await _read(connection)
-    finally:
-        await connection.close()
 
 
 async def _read(connection: asyncpg.Connection) -> World:
@@ -354,10 +346,15 @@ async def _read(connection: asyncpg.Connection) -> World:
     )
 
 
-async def _connect(dsn: str) -> asyncpg.Connection:
+@contextlib.asynccontextmanager
+async def connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    """A superuser's connection that reads jsonb as data."""
     connection = await asyncpg.connect(dsn, timeout=10)
-    await connection.set_type_codec("jsonb", encoder=str, decoder=msgspec.json.decode, schema="pg_catalog")
-    return connection
+    try:
+        await connection.set_type_codec("jsonb", encoder=str, decoder=msgspec.json.decode, schema="pg_catalog")
+        yield connection
+    finally:
+        await connection.close()
 
 
 def _some(ids: Iterable[UUID]) -> str:

@@ -44,11 +44,14 @@ class Ground:
         """Every record on the bus, in the order of its partition."""
         if self.installation.bus == "kafka":
             return await published_on_kafka(self.installation.kafka_bootstrap)
-        return await checks.published_on_postgres(self.installation.admin_dsn)
+        async with checks.connected(self.installation.admin_dsn) as connection:
+            return await checks.published_on_postgres(connection)
 
     async def violations(self, accepted: Collection[UUID]) -> list[str]:
         """What is wrong once everything has drained."""
-        return await checks.violations(self.installation.admin_dsn, accepted=accepted, published=await self.published())
+        records = await self.published()
+        async with checks.connected(self.installation.admin_dsn) as connection:
+            return await checks.violations(connection, accepted=accepted, published=records)
 
 
 async def published_on_kafka(bootstrap: str) -> list[Published]:

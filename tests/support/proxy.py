@@ -19,7 +19,7 @@ class Proxy:
     """Passes bytes on until told otherwise.
 
     `drop_reply_to`: the first request that holds these bytes reaches the server, but the connection is cut before its answer
-    gets through. `drop_request`: it does not even reach the server.
+    gets through. `drop_request`: it does not even reach the server. While `flowing` is not set, requests pile up unanswered.
     """
 
     dsn: str
@@ -27,6 +27,7 @@ class Proxy:
     drop_request: bytes | None = None
     dropped: int = 0
     away: bool = False
+    flowing: asyncio.Event = field(default_factory=asyncio.Event)
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
 
     def go_away(self) -> None:
@@ -56,6 +57,7 @@ class Proxy:
     async def _forward(self, reader: asyncio.StreamReader, server: asyncio.StreamWriter, back: asyncio.Task[None]) -> None:
         with contextlib.suppress(OSError):
             while chunk := await reader.read(CHUNK):
+                await self.flowing.wait()
                 if self.drop_request and self.drop_request in chunk:
                     self.dropped, self.drop_request = self.dropped + 1, None
                     return
@@ -81,6 +83,7 @@ async def proxied(dsn: str) -> AsyncIterator[Proxy]:
     upstream = parse_qs(urlsplit(dsn).query)["host"][0]
     with tempfile.TemporaryDirectory(prefix="handoff-proxy-") as folder:
         proxy = Proxy(dsn.replace(quote(upstream, safe="/"), folder))
+        proxy.flowing.set()
         server = await asyncio.start_unix_server(lambda r, w: proxy.serve(f"{upstream}/{SOCKET}", r, w), Path(folder, SOCKET))
         try:
             yield proxy

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import asyncpg
+
 T = TypeVar("T")
 PAUSE = 0.02  # seconds between looks
 
@@ -19,3 +21,8 @@ async def eventually(check: Callable[[], Awaitable[T]], *, timeout: float = 10) 
             raise AssertionError(f"not within {timeout} s; the last look gave {found!r}")
         await asyncio.sleep(PAUSE)
     return found
+
+
+async def waits_for_a_lock(connection: asyncpg.Connection) -> bool:
+    """Does anybody on this server? Of pg_locks, for pg_stat_activity stands still within a transaction."""
+    return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))

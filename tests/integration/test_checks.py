@@ -1,0 +1,79 @@
+"""The checks that fault tests end with find what is planted: a check that cannot fail would prove nothing."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+
+from tests.support import checks
+from tests.support.installation import Installation
+from tests.support.market import lead, make_market
+from tests.support.waiting import eventually
+
+LEADS = 24
+FAULTS = [
+    ("DELETE FROM scoring.leads WHERE lead_id = '{lead}'", "scoring lacks 1 leads"),
+    ("DELETE FROM tracker.leads WHERE lead_id = '{lead}'", "tracker lacks 1 leads"),
+    ("DELETE FROM intake.deliveries; DELETE FROM intake.leads WHERE id = '{lead}'", "that intake does not know"),
+    ("DELETE FROM tracker.timeline WHERE lead_id = '{lead}' AND service = 'scoring'", "what scoring said"),
+    ("UPDATE tracker.timeline SET sequence = 5 WHERE lead_id = '{lead}' AND service = 'router' AND sequence = 1", "what router"),
+    ("DELETE FROM router.assignments WHERE lead_id = '{lead}'", "with 0 assignments"),
+    ("UPDATE router.assignments SET closed_at = now() WHERE lead_id = '{lead}'", "0 open"),
+    ("UPDATE tracker.leads SET agent_id = gen_random_uuid() WHERE lead_id = '{lead}'", "another owner"),
+    ("DELETE FROM router.queue WHERE lead_id = (SELECT min(lead_id::text)::uuid FROM router.queue)", "queue None"),
+    ("UPDATE router.queue SET pool = 'fair'", "somebody can receive"),
+    ("UPDATE router.queue SET pool = 'gone'", "not in the policy"),
+    ("DELETE FROM router.ledger WHERE number = 3", "without gaps"),
+    ("UPDATE router.ledger SET at = at - interval '1 day' WHERE number = 4", "time goes back"),
+    (
+        "UPDATE router.groups SET snapshot = jsonb_set(snapshot, ARRAY['agents', (SELECT agent_id::text FROM router.assignments "
+        "WHERE pool = 'east' LIMIT 1), 'open_cap'], '1')",
+        "and received another",
+    ),
+    (
+        "UPDATE router.ledger SET agent_id = (SELECT agent_id FROM router.ledger WHERE pool = 'fair' ORDER BY number LIMIT 1) "
+        "WHERE pool = 'fair' AND kind = 'assigned'",
+        "turns",
+    ),
+    ("INSERT INTO scoring.outbox (topic, key, headers, value) VALUES ('leads.scored', '', '', '')", "in its outbox"),
+    ("INSERT INTO router.inbox VALUES (gen_random_uuid())", "router claimed"),
+    ("DELETE FROM scoring.inbox WHERE event_id = (SELECT min(event_id::text)::uuid FROM scoring.inbox)", "scoring claimed"),
+    ("DELETE FROM bus.log WHERE topic = 'leads.scored' AND key = '{lead}'", "leads.scored does not hold"),
+]
+
+
+async def trade(client: httpx.AsyncClient, dsn: str) -> list[UUID]:
+    """Leads in every state, drained; their ids."""
+    await make_market(client, client, open_cap=2)
+    answers = [await client.post("/v1/leads", json=lead(n)) for n in range(LEADS)]
+    ids = [UUID(answer.json()["lead_id"]) for answer in answers]
+    await eventually(lambda: checks.settled(dsn))
+    for one in ids[::4]:
+        assert (await client.post(f"/v1/leads/{one}/status", json={"status": "won"})).status_code == 200
+    await eventually(lambda: checks.settled(dsn))
+    return ids
+
+
+async def found(connection: asyncpg.Connection, accepted: list[UUID]) -> list[str]:
+    published = await checks.published_on_postgres(connection)
+    return await checks.violations(connection, accepted=accepted, published=published)
+
+
+async def test_what_is_planted_is_found_and_nothing_else(installation: Installation) -> None:
+    async with installation.running() as client:
+        accepted = await trade(client, installation.admin_dsn)
+    async with checks.connected(installation.admin_dsn) as connection:
+        assert await found(connection, accepted) == []
+        assert any("not stored" in one for one in await found(connection, [*accepted, uuid4()]))
+        assert any("same lead" in one for one in await found(connection, [*accepted, accepted[0]]))
+        await connection.execute("SET session_replication_role = replica")  # no foreign keys while a fault is planted
+        for fault, named in FAULTS:
+            transaction = connection.transaction()
+            await transaction.start()
+            await connection.execute(fault.format(lead=accepted[1]))
+            violations = await found(connection, accepted)
+            assert any(named in one for one in violations), f"{fault}: {violations}"
+            await transaction.rollback()
+        assert await found(connection, accepted) == []

@@ -12,7 +12,8 @@ import pytest
 from shared.bus import kafka as adapter
 from shared.bus.kafka import KafkaBus
 from shared.settings import PlatformSettings
-from tests.contract.bus_suite import SESSION, BusSuite, World
+from tests.contract.bus_suite import BusSuite
+from tests.contract.bus_world import SESSION, World
 from tests.support.kafka import Kafka
 
 pytestmark = pytest.mark.kafka

@@ -15,10 +15,10 @@ import pytest
 from shared.bus.postgres import PostgresBus, PostgresReader
 from shared.db.embedded import Server
 from shared.errors import Transient
-from tests.contract.bus_suite import (
+from tests.contract.bus_suite import BusSuite
+from tests.contract.bus_world import (
     PARTITIONS,
     SESSION,
-    BusSuite,
     World,
     drain,
     drain_unsettled,

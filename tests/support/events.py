@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -34,6 +34,20 @@ def outgoing(event: Event, *, sequence: int = 1, id: UUID | None = None) -> Outg
     topic = _TOPIC_OF[type(event)]
     source = f"/handoff/{topic.owner}"
     return pack(event, topic=topic.name, source=source, id=id or ids.uuid7(), time=AT, sequence=sequence, cause=CAUSE)
+
+
+def leads(count: int) -> list[Outgoing]:
+    """One event of each of so many leads."""
+    return [outgoing(lead_received(n=n)) for n in range(count)]
+
+
+def story(lead_id: UUID, count: int, *, since: int = 1, **facts: Any) -> list[Outgoing]:
+    """So many events of one lead, numbered."""
+    return [outgoing(lead_received(lead_id, **facts), sequence=n) for n in range(since, since + count)]
+
+
+def event_ids(records: Sequence[Outgoing]) -> list[UUID]:
+    return [UUID(unpack_headers(record.headers)["ce_id"]) for record in records]
 
 
 def as_read(record: Outgoing, *, partition: int = 0, offset: int = 0) -> Received:

@@ -16,6 +16,7 @@ from shared.contracts.envelope import Message, Outgoing
 from shared.contracts.events import LeadReceived
 from shared.contracts.topics import LEADS_RECEIVED, LEADS_SCORED
 from shared.db.uow import Database, UnitOfWork, to_json
+from shared.telemetry import loop_faults
 from tests.support.events import ids
 from tests.support.installation import Installation
 from tests.support.tape import Tape
@@ -30,6 +31,23 @@ Fault = Callable[[Sequence[Message[Any]], UnitOfWork], Awaitable[None]]
 
 async def no_fault(_: Sequence[Message[Any]], __: UnitOfWork) -> None:
     """All is well."""
+
+
+async def divide(messages: Sequence[Message[Any]], uow: UnitOfWork) -> None:
+    """Fails for each event whose facts ask for it, in the database."""
+    for message in messages:
+        if message.data.facts.get("divisor") == 0:
+            await uow.execute("SELECT 1 / 0")
+
+
+def faults(kind: str) -> float:
+    """How many faults of this kind (world, parked) scoring's consumer has waited out in this process."""
+    return float(loop_faults.labels("scoring", "consumer", kind)._value.get())
+
+
+async def said(consumer: Consumer, prefix: str) -> bool:
+    """Does the consumer's health begin so?"""
+    return str(consumer.health()).startswith(prefix)
 
 
 @dataclass

@@ -1,54 +1,27 @@
-"""The bus in PostgreSQL: a durable log for one machine, a small team and all tests. Works between processes too.
+"""Reading the log: leased partitions, polled quickly while there is news.
 
-Readers poll, quickly while there is news and slower when there is none; within one process a publisher wakes them. There is no
-NOTIFY: it takes a lock of the whole database at every commit. Who reads a partition holds its row in bus.offsets by a lease on the
-database's clock; live members share the partitions by rank, so all compute the same split without talking.
+Who reads a partition holds its row in bus.offsets by a lease on the database's clock; live members share the partitions by rank, so
+all compute the same split without talking.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 
-from shared.bus.port import partition_of
-from shared.contracts.envelope import Outgoing, Received, unpack_headers
-from shared.contracts.topics import PARTITIONS
-from shared.db.faults import translated
-from shared.errors import Permanent
+from shared.bus.postgres.connections import Connections, Wakes
+from shared.contracts.envelope import Received, unpack_headers
 from shared.telemetry import logger
 
-SCHEMA = Path(__file__).with_name("postgres.sql")
 POLL_FAST, POLL_SLOW = 0.005, 0.05  # seconds between looks: while there is news, and after a second without
 A_DAY = timedelta(days=1)
 
 log = logger(__name__)
-
-PUBLISH = """
-WITH new AS (
-    SELECT topic, partition, key, headers, value,
-           row_number() OVER (PARTITION BY topic, partition ORDER BY n) AS nth
-    FROM unnest($1::text[], $2::int[], $3::bytea[], $4::bytea[], $5::bytea[])
-         WITH ORDINALITY AS r(topic, partition, key, headers, value, n)
-), counts AS (
-    SELECT topic, partition, max(nth) AS n FROM new GROUP BY topic, partition
-), locked AS (
-    SELECT h.topic, h.partition, c.n FROM bus.heads h JOIN counts c USING (topic, partition)
-    ORDER BY h.topic, h.partition FOR UPDATE OF h
-), advanced AS (
-    UPDATE bus.heads h SET next = h.next + l.n FROM locked l
-    WHERE h.topic = l.topic AND h.partition = l.partition
-    RETURNING h.topic, h.partition, h.next - l.n AS base
-)
-INSERT INTO bus.log (topic, partition, "offset", written_at, key, headers, value)
-SELECT topic, partition, base + nth - 1, clock_timestamp(), key, headers, value
-FROM new JOIN advanced USING (topic, partition)
-"""
 
 READ = """
 SELECT l.topic, l.partition, l."offset", l.key, l.headers, l.value, l.written_at
@@ -91,132 +64,10 @@ CROSS JOIN LATERAL (
 Partition = tuple[str, int]
 
 
-class Wakes:
-    """Tells the readers of one process that a topic has news."""
-
-    def __init__(self) -> None:
-        self._events: dict[str, set[asyncio.Event]] = {}
-
-    def listen(self, topics: Sequence[str]) -> asyncio.Event:
-        event = asyncio.Event()
-        for topic in topics:
-            self._events.setdefault(topic, set()).add(event)
-        return event
-
-    def forget(self, event: asyncio.Event) -> None:
-        for events in self._events.values():
-            events.discard(event)
-
-    def notify(self, topics: set[str]) -> None:
-        for topic in topics:
-            for event in self._events.get(topic, ()):
-                event.set()
-
-
-class PostgresBus:
-    """One service's way to the log. Buses that share `wakes` (one process) wake each other's readers."""
-
-    def __init__(self, dsn: str, *, wakes: Wakes | None = None, session_timeout: float = 6.0) -> None:
-        self._dsn = dsn
-        self._wakes = wakes or Wakes()
-        self._session_timeout = session_timeout
-        self._pool: asyncpg.Pool | None = None
-        self._opening = asyncio.Lock()
-
-    @contextlib.asynccontextmanager
-    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
-        """A pooled connection; what goes wrong on it is raised as Transient or Permanent."""
-        with translated():
-            async with self._opening:  # a reader and a publisher that begin at once must not make two
-                if self._pool is None:
-                    self._pool = await asyncpg.create_pool(self._dsn, min_size=1, max_size=4, timeout=5, reset=_as_it_is)
-            async with self._pool.acquire(timeout=5) as connection:
-                yield connection
-
-    async def install(self, roles: Sequence[str]) -> None:
-        """Creates the bus schema and lets these roles use it. Needs an administrator's rights; idempotent."""
-        async with self.connection() as connection, connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock(hashtext('handoff.bus.install'))")
-            await connection.execute(SCHEMA.read_text())
-            for role in roles:
-                await connection.execute(f"""
-                    GRANT USAGE ON SCHEMA bus TO "{role}";
-                    GRANT SELECT, INSERT ON bus.log TO "{role}";
-                    GRANT SELECT, UPDATE ON bus.heads TO "{role}";
-                    GRANT SELECT, INSERT, UPDATE, DELETE ON bus.offsets, bus.members TO "{role}";
-                """)
-
-    async def create_topics(self, names: Sequence[str], *, partitions: int = PARTITIONS) -> None:
-        async with self.connection() as connection:
-            await connection.execute(
-                "INSERT INTO bus.heads (topic, partition) "
-                "SELECT t, p FROM unnest($1::text[]) t, generate_series(0, $2 - 1) p ON CONFLICT DO NOTHING",
-                list(names),
-                partitions,
-            )
-
-    async def maintain(self) -> None:
-        """Makes the log's partitions of the next days and drops those older than seven."""
-        async with self.connection() as connection:
-            await connection.execute("SELECT bus.maintain_today()")
-
-    async def publisher(self) -> PostgresPublisher:
-        return PostgresPublisher(self, self._wakes)
-
-    async def reader(self, group: str, topics: Sequence[str], *, member: str) -> PostgresReader:
-        reader = PostgresReader(
-            self, group, list(topics), member=member, wakes=self._wakes, session_timeout=self._session_timeout
-        )
-        await reader.join()
-        return reader
-
-    async def close(self) -> None:
-        if self._pool is not None:
-            self._pool.terminate()
-            self._pool = None
-
-
-class PostgresPublisher:
-    def __init__(self, bus: PostgresBus, wakes: Wakes) -> None:
-        self._bus = bus
-        self._wakes = wakes
-        self._partitions: dict[str, int] = {}
-
-    async def publish(self, records: Sequence[Outgoing]) -> None:
-        if not records:
-            return
-        topics = {record.topic for record in records}
-        async with self._bus.connection() as connection:
-            await self._learn(connection, topics)
-            status = await connection.execute(
-                PUBLISH,
-                [record.topic for record in records],
-                [partition_of(record.key, self._partitions[record.topic]) for record in records],
-                [record.key for record in records],
-                [record.headers for record in records],
-                [record.value for record in records],
-            )
-        if int(status.split()[-1]) != len(records):
-            raise Permanent(f"the bus took {status.split()[-1]} of {len(records)} records")
-        self._wakes.notify(topics)
-
-    async def _learn(self, connection: asyncpg.Connection, topics: set[str]) -> None:
-        if missing := topics - self._partitions.keys():
-            rows = await connection.fetch(
-                "SELECT topic, count(*) AS n FROM bus.heads WHERE topic = ANY($1) GROUP BY topic", list(missing)
-            )
-            self._partitions |= {row["topic"]: row["n"] for row in rows}
-            if unknown := topics - self._partitions.keys():
-                raise Permanent(f"no such topic: {', '.join(sorted(unknown))}; run: python -m services migrate")
-
-    async def close(self) -> None:
-        """Nothing is held between publishes."""
-
-
 class PostgresReader:
     def __init__(
         self,
-        bus: PostgresBus,
+        connections: Connections,
         group: str,
         topics: list[str],
         *,
@@ -224,7 +75,7 @@ class PostgresReader:
         wakes: Wakes,
         session_timeout: float,
     ) -> None:
-        self._bus = bus
+        self._connections = connections
         self._group = group
         self._topics = topics
         self._member = member
@@ -241,7 +92,7 @@ class PostgresReader:
         self._tending: asyncio.Task[None] | None = None
 
     async def join(self) -> None:
-        async with self._bus.connection() as connection:
+        async with self._connections.connection() as connection:
             await connection.execute(
                 "INSERT INTO bus.offsets (consumer_group, topic, partition) "
                 "SELECT $1, topic, partition FROM bus.heads WHERE topic = ANY($2) ON CONFLICT DO NOTHING",
@@ -270,7 +121,7 @@ class PostgresReader:
             return []
         self._turn = (self._turn + 1) % len(held)  # who comes first changes, so that a full batch starves nobody
         held = held[self._turn :] + held[: self._turn]
-        async with self._bus.connection() as connection:
+        async with self._connections.connection() as connection:
             return list(
                 await connection.fetch(
                     READ,
@@ -314,7 +165,7 @@ class PostgresReader:
         taken = dict(positions)
         if not taken:
             return
-        async with self._bus.connection() as connection:
+        async with self._connections.connection() as connection:
             await connection.execute(
                 COMMIT,
                 self._group,
@@ -340,7 +191,7 @@ class PostgresReader:
     async def lag(self) -> int:
         """Also looks how old the oldest unread record is, for the log drops what is older than seven days."""
         held = list(self._reading.items())
-        async with self._bus.connection() as connection:
+        async with self._connections.connection() as connection:
             row = await connection.fetchrow(
                 LAG,
                 [topic for (topic, _), _ in held],
@@ -363,7 +214,7 @@ class PostgresReader:
         # What was read and not done is read again by whoever comes next.
         undone = dict(self._finished)
         await self._commit(undone, release=False)
-        async with self._bus.connection() as connection:
+        async with self._connections.connection() as connection:
             await connection.execute(
                 "UPDATE bus.offsets SET owner = NULL WHERE consumer_group = $1 AND owner = $2",
                 self._group,
@@ -383,7 +234,7 @@ class PostgresReader:
 
     async def _tend(self) -> None:
         """Renews this member's leases, and moves towards the split that all live members agree on."""
-        async with self._bus.connection() as connection, connection.transaction():
+        async with self._connections.connection() as connection, connection.transaction():
             members = await self._live_members(connection)
             mine = await self._my_share(connection, members)
             wanted = mine | set(self._reading)
@@ -425,10 +276,6 @@ class PostgresReader:
         )
         rank = members.index(self._member)
         return {(row["topic"], row["partition"]) for n, row in enumerate(rows) if n % len(members) == rank}
-
-
-async def _as_it_is(_: asyncpg.Connection) -> None:
-    """Nothing here changes a session, so a connection goes back into the pool without the round trip of a reset."""
 
 
 def _headers(packed: bytes) -> dict[str, str]:

@@ -1,0 +1,23 @@
+"""Fixtures of the consuming loop's tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from shared import consumer
+from tests.support.installation import Installation
+from tests.support.probe import Probe, probing
+
+
+@pytest.fixture
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop tries again at once instead of after a while."""
+    monkeypatch.setattr(consumer, "BACKOFF", (0.001, 0.01))
+
+
+@pytest.fixture
+async def probe(installation: Installation, brisk: None) -> AsyncIterator[Probe]:
+    async with probing(installation) as made:
+        yield made

@@ -24,7 +24,8 @@ BATCH = 500
 POLL_FAST, POLL_SLOW = 0.01, 0.05  # seconds: after news, and after none for a while
 STANDBY = 0.5  # seconds between tries for the lock
 SAMPLE = 0.5  # seconds between looks at the backlog
-BACKOFF = (0.05, 2.0)
+BACKOFF = (0.05, 2.0)  # seconds, first and longest
+FORGIVEN = 30.0  # seconds after a fault in which the next one counts as the same
 SESSION = {
     # A relay that is stopped (not killed) keeps its socket; the server ends it, and the lock with it.
     "idle_session_timeout": "10s",
@@ -69,7 +70,7 @@ class Relay:
         self._wake.set()
 
     async def run(self) -> None:
-        pause = BACKOFF[0]
+        pause, last = BACKOFF[0], 0.0
         while True:
             try:
                 await self._session()
@@ -77,6 +78,9 @@ class Relay:
             except Exception as error:
                 if not is_world(error):
                     raise
+                if self._clock.monotonic() - last > FORGIVEN:
+                    pause = BACKOFF[0]
+                last = self._clock.monotonic()
                 log.warning("relay.waiting", service=self._database.service, error=describe(error), seconds=pause)
                 loop_faults.labels(self._database.service, "relay", "world").inc()
                 if self._stop.is_set():

@@ -1,7 +1,7 @@
 """Dead letters: records that could not be handled, kept with their bytes and the reason until somebody redrives them.
 
 They are rows in the consumer's own schema, written in the transaction that claims the record. Later events of the same lead are parked
-behind the first, so that a lead is repaired in order. Redrive (shared/consumer.py) and the consumer take the same per-lead lock.
+behind the first, so that a lead is repaired in order. Redrive (shared/consumer/redrive.py) and the consumer take the same per-lead lock.
 """
 
 from __future__ import annotations

@@ -158,16 +158,15 @@ async def _said(client: httpx.AsyncClient, address: str) -> bool:
 async def storm(bus: str, *, leads: int, rate: float, folder: Path) -> Outcome:
     """Runs one storm in a folder of its own and returns what became of it. Fails where a client met what it should not."""
     outcome = Outcome(bus, leads, rate)
-    async with grounded(bus, folder) as (ground, outages):
-        async with ground.fleet(replicas=REPLICAS) as fleet:
-            async with fleet.client("intake") as intake, fleet.client("router") as router:
-                agents = await make_market(intake, router)
-            addresses = [replica.address for replica in fleet.replicas["intake"]]
-            async with Sender(addresses, ground.installation.headers(), patience=120) as sender:
-                await _blow(fleet, sender, outages, outcome)
-            await _calm(ground, fleet, agents, outcome)
-            await _judge(ground, sender, outcome)
-            outcome.exits = await fleet.stop()
+    async with grounded(bus, folder) as (ground, outages), ground.fleet(replicas=REPLICAS) as fleet:
+        async with fleet.client("intake") as intake, fleet.client("router") as router:
+            agents = await make_market(intake, router)
+        addresses = [replica.address for replica in fleet.replicas["intake"]]
+        async with Sender(addresses, ground.installation.headers(), patience=120) as sender:
+            await _blow(fleet, sender, outages, outcome)
+        await _calm(ground, fleet, agents, outcome)
+        await _judge(ground, sender, outcome)
+        outcome.exits = await fleet.stop()
     return outcome
 
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared import consumer as loop
-from shared.consumer import Redriven, redrive
+from shared.consumer import Redriven, breaker, loop, redrive
 from shared.contracts.envelope import Message, Outgoing
 from shared.contracts.events import LeadScored
 from shared.db import deadletters
@@ -228,8 +227,8 @@ async def test_a_parked_loop_tries_again_after_its_wait(probe: Probe, monkeypatc
 
 async def test_what_is_read_again_does_not_count_as_well_handled(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "PARKED_FOR", 0.001)
-    monkeypatch.setattr(loop, "DEAD_WINDOW", 20)
-    monkeypatch.setattr(loop, "DEAD_LIMIT", 5)
+    monkeypatch.setattr(breaker, "DEAD_WINDOW", 20)
+    monkeypatch.setattr(breaker, "DEAD_LIMIT", 5)
     probe.fault = divide
     before = faults("parked")
     await probe.consume([*leads(30), *[outgoing(lead_received(divisor=0)) for _ in range(10)]])

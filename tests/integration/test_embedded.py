@@ -150,7 +150,7 @@ async def test_a_stale_pid_file_that_names_another_program_harms_neither(data_di
     with EmbeddedPostgres(data_dir, durable=False):
         pid_file = (data_dir / "postgres" / "postmaster.pid").read_text()
     account = cluster.server_account(data_dir / "postgres")
-    with subprocess.Popen(  # noqa: ASYNC220 (nothing else runs on this loop)
+    with subprocess.Popen(
         ["cat"], stdin=subprocess.PIPE, user=account.uid, group=account.gid, extra_groups=account.groups
     ) as innocent:
         lines = [str(innocent.pid), *pid_file.splitlines()[1:]]

@@ -186,7 +186,7 @@ async def test_what_a_failed_transaction_decided_is_forgotten(installation: Inst
         await shared_pools(one)
         await in_turn(one, leads(12))
         [lost] = leads(1)
-        with pytest.raises(RuntimeError, match="after all was decided"):
+        with pytest.raises(RuntimeError, match="after all was decided"):  # noqa: PT012 - the block is what fails
             async with one.database.begin() as uow:
                 desk = await Desk.open(uow)
                 await desk.lock(desk.active.groups)
@@ -282,7 +282,7 @@ async def test_the_best_goes_first_and_of_equals_the_oldest(office: Office) -> N
 
 
 async def test_a_lead_that_comes_while_others_wait_joins_them(office: Office, clock: SetClock) -> None:
-    agent, _, waiting = await full_pool(office, open_cap=None, daily_cap=1)
+    _, _, waiting = await full_pool(office, open_cap=None, daily_cap=1)
     clock.shown += timedelta(days=1)
     worse, better = leads(2)
     await office.take(scored(worse, 10), scored(better, 99))

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -230,7 +231,7 @@ def _ledgers(world: World) -> Iterator[str]:
         entries = world.ledger.get(group["id"], [])
         if [entry["number"] for entry in entries] != list(range(1, group["last_number"] + 1)):
             yield f"group {group['id']}: its ledger is not 1 to {group['last_number']} without gaps"
-        if any(a["at"] > b["at"] for a, b in zip(entries, entries[1:], strict=False)):
+        if any(a["at"] > b["at"] for a, b in pairwise(entries)):
             yield f"group {group['id']}: time goes back in its ledger"
         standings = _opening(world, group)
         yield from _caps(group, entries, standings)

@@ -57,9 +57,11 @@ class Installation:
     async def running(self, *names: str, **overrides: object) -> AsyncIterator[httpx.AsyncClient]:
         """These services (all, if none is named) on one port of this process; a client with an administrator's token."""
         platform = self.platform()
-        async with serving(self.build(platform, *names, **overrides), platform) as address:
-            async with httpx.AsyncClient(base_url=address, headers=self.headers(), timeout=15) as client:
-                yield client
+        async with (
+            serving(self.build(platform, *names, **overrides), platform) as address,
+            httpx.AsyncClient(base_url=address, headers=self.headers(), timeout=15) as client,
+        ):
+            yield client
 
 
 @contextlib.asynccontextmanager

@@ -1,78 +1,32 @@
-"""The batch-first consumer: reads many, claims all, handles them in rounds, commits once.
-
-A batch is one transaction. Its records are claimed in one statement and cut into rounds in which no lead appears twice; each handler
-gets its share of a round as a list. When something fails, who is at fault decides:
-
-* the world (Transient): roll back, rewind, wait, try again, for ever; a record that alone stays transient ten times while a probe
-  transaction commits is dead-lettered as suspect;
-* the record (anything else): the batch is done again record by record, and what fails alone becomes a dead letter;
-* our deploy: more than 50 dead letters in the last 200 records park the loop. It stays up, is not ready, and tries again each minute.
-"""
+"""The consuming loop: read, claim, handle, commit; and what to do when something fails."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID, uuid5
 
 from shared.bus.port import Reader
-from shared.contracts.envelope import Message, Received, Unreadable, family, unpack
-from shared.contracts.events import Event, type_name
-from shared.contracts.topics import Topic
+from shared.consumer.breaker import Breaker, ParkedLoop
+from shared.consumer.subscriptions import Subscriptions, dispatch
+from shared.contracts.envelope import Message, Received, Unreadable, unpack
+from shared.contracts.events import Event
 from shared.db import deadletters, inbox
-from shared.db.deadletters import DeadLetter, NewDeadLetter
+from shared.db.deadletters import NewDeadLetter
 from shared.db.faults import describe, is_world
 from shared.db.uow import Database, UnitOfWork
-from shared.errors import HandoffError, Transient
-from shared.telemetry import batch_seconds, consumer_lag, current_trace, events_handled, logger, loop_faults
+from shared.errors import Transient
+from shared.telemetry import batch_seconds, consumer_lag, events_handled, logger, loop_faults
 
 SINGLY_AFTER = 3  # transient failures of a batch while the world is well
 SUSPECT_AFTER = 10  # transient failures of one record alone
-DEAD_LIMIT, DEAD_WINDOW = 50, 200
 PARKED_FOR = 60.0  # seconds
 BACKOFF = (0.05, 5.0)  # seconds, first and longest
 POSITION_NAMESPACE = UUID("6f1d4a34-6f0b-5c0e-9a7e-6b3c2f1d8e90")
 
 log = logger(__name__)
-
-Handler = Callable[[Sequence[Message[Any]], UnitOfWork], Awaitable[None]]
-
-
-@dataclass(frozen=True)
-class On:
-    """One line of a SUBSCRIPTIONS table: events of this type on this topic go to this handler."""
-
-    topic: Topic
-    event: type[Event]
-    handler: Handler
-
-
-class Subscriptions:
-    """A service's SUBSCRIPTIONS, looked up by (topic, type)."""
-
-    def __init__(self, table: Iterable[On]) -> None:
-        self.table = tuple(table)
-        self._handlers = {(on.topic.name, on.event): on.handler for on in self.table}
-        self._families = {(on.topic.name, family(type_name(on.event))) for on in self.table}
-
-    @property
-    def topics(self) -> list[str]:
-        return sorted({on.topic.name for on in self.table})
-
-    def wants(self, record: Received) -> bool:
-        """False only for a readable type that nobody here subscribes to; it is skipped unclaimed."""
-        type_ = record.headers.get("ce_type")
-        return type_ is None or (record.topic, family(type_)) in self._families
-
-    def handler(self, message: Message[Event]) -> Handler:
-        try:
-            return self._handlers[message.topic, type(message.data)]
-        except KeyError:
-            raise Unreadable(f"{type(message.data).__name__} is not expected on {message.topic}") from None
 
 
 @dataclass
@@ -82,31 +36,6 @@ class _Segment:
     readable: list[tuple[Message[Event], Received]] = field(default_factory=list)
     poison: tuple[Received, Exception] | None = None
     length: int = 0  # records, the skipped ones too
-
-
-class ParkedLoop(HandoffError):
-    """Too many dead letters among the last records: this is our deploy's fault, not theirs."""
-
-
-@dataclass
-class _Breaker:
-    """Counts dead letters among the last records. One that is read again counts once: what was committed is what counts."""
-
-    outcomes: deque[bool] = field(default_factory=lambda: deque(maxlen=DEAD_WINDOW))
-    allowance: int = 0  # after each minute's wait one more may die, so that a lone poison cannot hold the loop for ever
-
-    def handled(self, count: int) -> None:
-        self.outcomes.extend([False] * min(count, DEAD_WINDOW))
-
-    def check(self) -> None:
-        """Raises ParkedLoop where one more would be too many."""
-        if sum(self.outcomes) >= DEAD_LIMIT and not self.allowance:
-            raise ParkedLoop(f"more than {DEAD_LIMIT} of the last {DEAD_WINDOW} records are dead letters")
-
-    def died(self) -> None:
-        if sum(self.outcomes) >= DEAD_LIMIT:
-            self.allowance -= 1
-        self.outcomes.append(True)
 
 
 class Consumer:
@@ -127,7 +56,7 @@ class Consumer:
         self._batch = batch
         self._stuck_after = stuck_after
         self._stopping = asyncio.Event()
-        self._breaker = _Breaker()
+        self._breaker = Breaker()
         self._failures: dict[UUID, int] = {}
         self._world_faults = 0
         self._singly = False
@@ -342,31 +271,6 @@ class Consumer:
                 log.warning("consumer.left_uncommitted", service=self._database.service, error=str(error))
 
 
-async def dispatch(subscriptions: Subscriptions, messages: Sequence[Message[Event]], uow: UnitOfWork) -> None:
-    """Calls the handlers, in rounds: round k holds the k-th message of each lead, so that no list holds a lead twice."""
-    for round_ in rounds(messages):
-        shares: dict[Handler, list[Message[Event]]] = {}
-        for message in round_:
-            shares.setdefault(subscriptions.handler(message), []).append(message)
-        for handler, share in shares.items():
-            current_trace.set(share[0].traceparent)
-            await handler(share, uow)
-    current_trace.set("")
-
-
-def rounds(messages: Sequence[Message[Event]]) -> list[list[Message[Event]]]:
-    """Cuts a batch into rounds in which no lead appears twice, keeping each lead's order."""
-    cut: list[list[Message[Event]]] = []
-    seen: dict[UUID, int] = {}
-    for message in messages:
-        nth = seen.get(message.lead_id, 0)
-        seen[message.lead_id] = nth + 1
-        if nth == len(cut):
-            cut.append([])
-        cut[nth].append(message)
-    return cut
-
-
 def _identity(record: Received) -> tuple[UUID, UUID | None]:
     """The record's event and lead. An unreadable record gets an event id from its position, the same at every reading."""
     try:
@@ -377,49 +281,3 @@ def _identity(record: Received) -> tuple[UUID, UUID | None]:
         return UUID(record.headers["ce_id"]), lead_id
     except (KeyError, ValueError):
         return uuid5(POSITION_NAMESPACE, f"{record.topic}/{record.partition}/{record.offset}"), lead_id
-
-
-@dataclass(frozen=True)
-class Redriven:
-    """What became of one lead's dead letters: how many were repaired, and why the first that failed did."""
-
-    lead_id: UUID | None
-    repaired: int
-    left: int
-    reason: str | None = None
-
-
-async def redrive(database: Database, subscriptions: Subscriptions, letter: DeadLetter) -> Redriven:
-    """Handles a dead letter, and all that wait with it for the same lead, in order and each in a transaction of its own.
-
-    Takes no inbox claim, for the record was claimed when it died. It holds the lead's dead-letter lock while it works, so that a new
-    event of the lead either waits behind or finds nothing to wait for. Stops at the first that fails again and keeps its new reason.
-    Raises Transient where the world fails; what was repaired until then stays repaired.
-    """
-    repaired = 0
-    while True:
-        current: DeadLetter | None = None
-        try:
-            async with database.begin() as uow:
-                waiting = await _waiting(uow, letter)
-                if not waiting:
-                    return Redriven(letter.lead_id, repaired, 0)
-                current = waiting[0]
-                await dispatch(subscriptions, [unpack(current.record)], uow)
-                await deadletters.delete(uow, [current.id])
-        except Exception as error:
-            if current is None or is_world(error):
-                raise
-            reason = f"{type(error).__name__}: {error}"
-            async with database.begin() as uow:
-                await deadletters.failed_again(uow, current.id, reason)
-            return Redriven(letter.lead_id, repaired, len(waiting), reason)
-        repaired += 1
-
-
-async def _waiting(uow: UnitOfWork, letter: DeadLetter) -> list[DeadLetter]:
-    if letter.lead_id is None:
-        found = await deadletters.get(uow, letter.id)
-        return [found] if found else []
-    await deadletters.lock(uow, [letter.lead_id])
-    return await deadletters.of_lead(uow, letter.lead_id)

@@ -27,6 +27,8 @@ from shared.telemetry import logger
 
 READ_WAIT = 100  # milliseconds for the first record of a batch
 REQUEST_TIMEOUT = 10_000  # milliseconds until a silent broker counts as lost
+METADATA_AGE = 5_000  # milliseconds: a broker that starts names no topics at first, and only who asks again sees them
+JOIN_TIMEOUT = 20.0  # seconds; members that died are waited for
 CLOSE_TIMEOUT = 5.0  # seconds
 TOPIC_EXISTS = 36
 
@@ -77,7 +79,7 @@ class KafkaBus:
             max_request_size=2 * MAX_RECORD_BYTES,
         )
         try:
-            await _or_transient(producer.start())
+            await _in_time(producer.start())
         except BaseException:
             await _close(producer.stop())
             raise
@@ -110,7 +112,7 @@ class KafkaBus:
         made: dict[str, Any] = {
             "bootstrap_servers": settings.kafka_bootstrap,
             "request_timeout_ms": REQUEST_TIMEOUT,
-            "metadata_max_age_ms": 60_000,
+            "metadata_max_age_ms": METADATA_AGE,
             "security_protocol": settings.kafka_security,
         }
         if settings.kafka_security.endswith("SSL"):
@@ -197,7 +199,8 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
         """Enters the group."""
         try:
             self._consumer.subscribe(self._topics, listener=self)
-            await _or_transient(self._consumer.start())
+            # Met by a broker that was only starting, the client's own task may have died, and this would wait for ever.
+            await _in_time(self._consumer.start(), seconds=JOIN_TIMEOUT)
         except BaseException:
             await _close(self._consumer.stop())
             raise
@@ -303,10 +306,10 @@ async def _or_transient(work: Awaitable[T]) -> T:
         raise Transient(f"kafka: {type(error).__name__}") from error
 
 
-async def _in_time(work: Awaitable[T], *, passing: tuple[type[KafkaError], ...] = ()) -> T:
+async def _in_time(work: Awaitable[T], *, passing: tuple[type[KafkaError], ...] = (), seconds: float | None = None) -> T:
     """For what the client tries for ever: without a broker it is given up, and may have happened all the same."""
     try:
-        return await asyncio.wait_for(work, REQUEST_TIMEOUT / 1000)
+        return await asyncio.wait_for(work, seconds or REQUEST_TIMEOUT / 1000)
     except passing:
         raise
     except (KafkaError, OSError, TimeoutError) as error:

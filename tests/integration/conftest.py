@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared import consumer
+from shared.consumer import loop
 from tests.support.installation import Installation
 from tests.support.probe import Probe, probing
 
@@ -14,7 +14,7 @@ from tests.support.probe import Probe, probing
 @pytest.fixture
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     """The loop tries again at once instead of after a while."""
-    monkeypatch.setattr(consumer, "BACKOFF", (0.001, 0.01))
+    monkeypatch.setattr(loop, "BACKOFF", (0.001, 0.01))
 
 
 @pytest.fixture

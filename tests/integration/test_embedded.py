@@ -29,8 +29,8 @@ structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 from shared.db.embedded import EmbeddedPostgres
 owner = EmbeddedPostgres(Path(sys.argv[1]), durable=False)
 with owner as server:
-    print(owner.pid, flush=True)
     try:
+        print(owner.pid, flush=True)  # whoever reads this may interrupt at once
         sys.stdin.read()
     except KeyboardInterrupt:
         print("running" if owner.pid else "gone", flush=True)

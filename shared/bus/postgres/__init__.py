@@ -8,7 +8,10 @@ database's clock; live members share the partitions by rank, so all compute the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+
+import asyncpg
 
 from shared.bus.postgres.connections import Connections, Wakes
 from shared.bus.postgres.publisher import PostgresPublisher
@@ -26,9 +29,13 @@ class PostgresBus:
         self._wakes = wakes or Wakes()
         self._session_timeout = session_timeout
 
+    def connection(self) -> AbstractAsyncContextManager[asyncpg.Connection]:
+        """A connection to the log, for an administrator's look at it."""
+        return self._connections.connection()
+
     async def install(self, roles: Sequence[str]) -> None:
         """Creates the bus schema and lets these roles use it. Needs an administrator's rights; idempotent."""
-        async with self._connections.connection() as connection, connection.transaction():
+        async with self.connection() as connection, connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock(hashtext('handoff.bus.install'))")
             await connection.execute(SCHEMA.read_text())
             for role in roles:
@@ -40,7 +47,7 @@ class PostgresBus:
                 """)
 
     async def create_topics(self, names: Sequence[str], *, partitions: int = PARTITIONS) -> None:
-        async with self._connections.connection() as connection:
+        async with self.connection() as connection:
             await connection.execute(
                 "INSERT INTO bus.heads (topic, partition) "
                 "SELECT t, p FROM unnest($1::text[]) t, generate_series(0, $2 - 1) p ON CONFLICT DO NOTHING",
@@ -50,7 +57,7 @@ class PostgresBus:
 
     async def maintain(self) -> None:
         """Makes the log's partitions of the next days and drops those older than seven."""
-        async with self._connections.connection() as connection:
+        async with self.connection() as connection:
             await connection.execute("SELECT bus.maintain_today()")
 
     async def publisher(self) -> PostgresPublisher:

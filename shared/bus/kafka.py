@@ -33,6 +33,7 @@ CLOSE_TIMEOUT = 5.0  # seconds
 TOPIC_EXISTS = 36
 
 T = TypeVar("T")
+_given_up: set[asyncio.Future[Any]] = set()  # the loop itself keeps no task alive
 log = logger(__name__)
 
 
@@ -309,7 +310,7 @@ async def _or_transient(work: Awaitable[T]) -> T:
 async def _in_time(work: Awaitable[T], *, passing: tuple[type[KafkaError], ...] = (), seconds: float | None = None) -> T:
     """For what the client tries for ever: without a broker it is given up, and may have happened all the same."""
     try:
-        return await asyncio.wait_for(work, seconds or REQUEST_TIMEOUT / 1000)
+        return await _given_up_after(seconds or REQUEST_TIMEOUT / 1000, work)
     except passing:
         raise
     except (KafkaError, OSError, TimeoutError) as error:
@@ -319,4 +320,25 @@ async def _in_time(work: Awaitable[T], *, passing: tuple[type[KafkaError], ...] 
 async def _close(work: Awaitable[None]) -> None:
     """Closes, but never for long: a client that lost its broker may not come back from it."""
     with contextlib.suppress(KafkaError, OSError, TimeoutError):
-        await asyncio.wait_for(work, CLOSE_TIMEOUT)
+        await _given_up_after(CLOSE_TIMEOUT, work)
+
+
+async def _given_up_after(seconds: float, work: Awaitable[T]) -> T:
+    """Raises TimeoutError and goes on, where wait_for would wait: parts of the client swallow a cancellation, or raise one."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+        if not task.done() or task.cancelled():  # also by the client's own doing, which must not end whoever waits for it
+            raise TimeoutError
+        return task.result()
+    finally:
+        if not task.done():
+            task.cancel()
+            _given_up.add(task)
+            task.add_done_callback(_forget)
+
+
+def _forget(task: asyncio.Future[Any]) -> None:
+    _given_up.discard(task)
+    if not task.cancelled():
+        task.exception()  # looked at, so that nobody calls it lost

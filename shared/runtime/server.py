@@ -79,8 +79,8 @@ async def _serve(
     server = _Server(_uvicorn_config(_one_app(services)))
     listening = _listen(platform.settings.host, port)
     async with asyncio.TaskGroup() as group:
-        sources = [group.create_task(loop.run(), name=f"{s.name}.{type(loop).__name__}") for s in services for loop in s.sources]
-        relays = [group.create_task(s.relay.run(), name=f"{s.name}.Relay") for s in services]
+        sources = [group.create_task(supervised(loop, stopping)) for service in services for loop in service.sources]
+        relays = [group.create_task(supervised(service.relay, stopping)) for service in services]
         web = group.create_task(server.serve(sockets=[listening]), name="http")
         await server.up.wait()
         address = f"http://{platform.settings.host}:{listening.getsockname()[1]}"
@@ -94,6 +94,23 @@ async def _serve(
         await _stop([loop for service in services for loop in service.sources], sources)
         await _stop([service.relay for service in services], relays)
     log.info("stopped", services=[service.name for service in services])
+
+
+async def supervised(loop: Loop, stopping: asyncio.Event) -> None:
+    """Runs a loop. One that ends before it is asked to has crashed, whatever it says.
+
+    A cancellation that nobody asked for (a broker's client may raise one) would otherwise end the loop in silence, and the process would
+    live on without it.
+    """
+    try:
+        await loop.run()
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise RuntimeError(f"{type(loop).__name__} was cancelled from within") from error
+    if not stopping.is_set():
+        raise RuntimeError(f"{type(loop).__name__} ended by itself")
 
 
 async def _stop(loops: Sequence[Loop], tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -11,6 +11,7 @@ from tests.support import checks
 from tests.support.installation import Installation
 from tests.support.market import lead, make_market
 from tests.support.waiting import eventually
+from tests.support.world import connected
 
 LEADS = 24
 FAULTS = [
@@ -64,7 +65,7 @@ async def found(connection: asyncpg.Connection, accepted: list[UUID]) -> list[st
 async def test_what_is_planted_is_found_and_nothing_else(installation: Installation) -> None:
     async with installation.running() as client:
         accepted = await trade(client, installation.admin_dsn)
-    async with checks.connected(installation.admin_dsn) as connection:
+    async with connected(installation.admin_dsn) as connection:
         assert await found(connection, accepted) == []
         assert any("not stored" in one for one in await found(connection, [*accepted, uuid4()]))
         assert any("same lead" in one for one in await found(connection, [*accepted, accepted[0]]))

@@ -19,6 +19,7 @@ from tests.support.checks import Published
 from tests.support.installation import Installation
 from tests.support.processes import Fleet, running_fleet
 from tests.support.waiting import eventually
+from tests.support.world import connected
 
 NAMES = [topic.name for topic in TOPICS]
 
@@ -44,13 +45,13 @@ class Ground:
         """Every record on the bus, in the order of its partition."""
         if self.installation.bus == "kafka":
             return await published_on_kafka(self.installation.kafka_bootstrap)
-        async with checks.connected(self.installation.admin_dsn) as connection:
+        async with connected(self.installation.admin_dsn) as connection:
             return await checks.published_on_postgres(connection)
 
     async def violations(self, accepted: Collection[UUID]) -> list[str]:
         """What is wrong once everything has drained."""
         records = await self.published()
-        async with checks.connected(self.installation.admin_dsn) as connection:
+        async with connected(self.installation.admin_dsn) as connection:
             return await checks.violations(connection, accepted=accepted, published=records)
 
 

@@ -35,6 +35,8 @@ class Client:
 
     async def stop(self) -> None:
         self.stopped = True
+        if self.hangs:  # as aiokafka does when its own tasks are gone
+            raise asyncio.CancelledError
 
     def assignment(self) -> set[Any]:
         return {PARTITION}

@@ -1,0 +1,72 @@
+"""What an installation holds, read from its database by a superuser: what the checks judge."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from shared.contracts.topics import TOPIC_OF
+
+SERVICES = tuple(TOPIC_OF)
+Row = Mapping[str, Any]
+
+
+@dataclass
+class World:
+    """What the services' schemas hold."""
+
+    leads: dict[str, set[UUID]]
+    sequences: dict[str, dict[UUID, int]]
+    timeline: list[Row]
+    tracked: dict[UUID, Row]
+    routed: dict[UUID, Row]
+    assignments: list[Row]
+    queue: dict[UUID, str]
+    groups: list[Row]
+    ledger: dict[int, list[Row]]
+    history: list[Row]
+    inboxes: dict[str, list[UUID]]
+    outboxes: dict[str, int]
+    dead: dict[str, int]
+
+
+async def read_world(connection: asyncpg.Connection) -> World:
+    ids = {"intake": "id", "scoring": "lead_id", "router": "lead_id", "tracker": "lead_id"}
+    leads = {name: await connection.fetch(f"SELECT {id} AS id, sequence FROM {name}.leads") for name, id in ids.items()}
+    ledger = defaultdict(list)
+    for row in await connection.fetch("SELECT * FROM router.ledger ORDER BY group_id, number"):
+        ledger[row["group_id"]].append(row)
+    fetch = connection.fetch
+    return World(
+        leads={name: {row["id"] for row in rows} for name, rows in leads.items()},
+        sequences={name: {row["id"]: row["sequence"] for row in rows if row["sequence"]} for name, rows in leads.items()},
+        timeline=await fetch("SELECT lead_id, service, sequence, event_id FROM tracker.timeline"),
+        tracked={row["lead_id"]: row for row in await fetch("SELECT lead_id, agent_id, stage FROM tracker.leads")},
+        routed={row["lead_id"]: row for row in await fetch("SELECT lead_id, status, stage FROM router.leads")},
+        assignments=await fetch("SELECT * FROM router.assignments ORDER BY id"),
+        queue={row["lead_id"]: row["pool"] for row in await fetch("SELECT lead_id, pool FROM router.queue")},
+        groups=await fetch("SELECT * FROM router.groups ORDER BY id"),
+        ledger=ledger,
+        history=await fetch("SELECT agent_id, changed_at, settings FROM router.agent_history ORDER BY id"),
+        inboxes={name: [row["event_id"] for row in await fetch(f"SELECT event_id FROM {name}.inbox")] for name in SERVICES},
+        outboxes={name: await connection.fetchval(f"SELECT count(*) FROM {name}.outbox") for name in SERVICES},
+        dead={name: await connection.fetchval(f"SELECT count(*) FROM {name}.dead_letters") for name in SERVICES},
+    )
+
+
+@contextlib.asynccontextmanager
+async def connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    """A superuser's connection that reads jsonb as data."""
+    connection = await asyncpg.connect(dsn, timeout=10)
+    try:
+        await connection.set_type_codec("jsonb", encoder=str, decoder=msgspec.json.decode, schema="pg_catalog")
+        yield connection
+    finally:
+        await connection.close()

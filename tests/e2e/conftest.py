@@ -13,6 +13,7 @@ from shared.db.embedded import Server
 from tests.support import kafka, postgres
 from tests.support.ground import Ground, fresh_topics
 from tests.support.installation import Installation, make_tokens, service_dsns
+from tests.support.refusals import Running, open_world
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +36,9 @@ async def ground(request: pytest.FixtureRequest, server: Server, template: str, 
             installation.kafka_bootstrap = request.getfixturevalue("broker").bootstrap
             await fresh_topics(installation.kafka_bootstrap)
         yield Ground(installation, tmp_path)
+
+
+@pytest.fixture
+async def world(installation: Installation) -> AsyncIterator[Running]:
+    async with open_world(installation) as made:
+        yield made

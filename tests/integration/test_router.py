@@ -1,11 +1,10 @@
-"""The router on a real PostgreSQL: replicas that decide at once, the hold queue, policies that change while leads come."""
+"""Replicas of the router that decide at once on a real PostgreSQL, and what they decided made again."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from datetime import timedelta
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -14,39 +13,13 @@ import pytest
 from services.router.domain import Entry, GroupState, decide_in_pool
 from services.router.handlers.desk import Desk, Memory
 from services.router.store import Lead
-from shared.contracts.events import AssignmentEnded, LeadAssigned, LeadQueued, LeadRejected
 from tests.support.checks import router_violations
 from tests.support.installation import Installation
-from tests.support.office import Office, SetClock, ids, offices, scored, stage
-
-ZONE = "America/New_York"
-
-
-@pytest.fixture
-def clock() -> SetClock:
-    return SetClock()
-
-
-@pytest.fixture
-async def office(installation: Installation, clock: SetClock) -> AsyncIterator[Office]:
-    async with offices(installation, 1, clock) as [one]:
-        yield one
-
-
-def leads(count: int) -> list[UUID]:
-    return [ids.uuid7() for _ in range(count)]
+from tests.support.office import Office, leads, members, offices, rule, scored, stage
 
 
 def batches(wanted: Sequence[UUID], size: int) -> list[Sequence[UUID]]:
     return [wanted[n : n + size] for n in range(0, len(wanted), size)]
-
-
-def rule(product: str, pool: str) -> dict[str, Any]:
-    return {"name": product, "when": [{"field": "product", "op": "==", "value": product}], "pool": pool}
-
-
-def members(*agents: UUID) -> dict[str, Any]:
-    return {"members": [{"agent_id": str(agent)} for agent in agents]}
 
 
 async def in_turn(office: Office, wanted: Sequence[UUID], size: int = 8) -> None:
@@ -199,77 +172,3 @@ async def test_what_a_failed_transaction_decided_is_forgotten(installation: Inst
         await in_turn(one, leads(12))
         assert await router_violations(installation.admin_dsn) == []
         assert lost not in {lead for lead, _ in await one.owners()}
-
-
-# -- Policies --------------------------------------------------------------------------------------------------------------------
-
-
-async def test_leads_that_wait_for_a_deleted_pool_go_where_the_rules_send_them(
-    office: Office, installation: Installation
-) -> None:
-    ann, bob = await office.agent("ann", active=False), await office.agent("bob")
-    pools = {"vip": members(ann), "rest": members(bob)}
-    await office.policy({"pools": pools, "rules": [rule("pro", "vip")], "default_pool": "rest"})
-    wanted = leads(3)
-    await office.take(*(scored(lead, product="pro") for lead in wanted))
-    assert len(await office.queue()) == 3
-    await office.policy({"pools": pools, "rules": [], "default_pool": "rest"})
-    assert len(await office.queue()) == 3, "they wait where they were sent while that pool is there"
-    await office.delete_pool("vip")
-    assert await office.queue() == []
-    assert await office.owners() == [(lead, bob) for lead in wanted]
-    assert await router_violations(installation.admin_dsn) == []
-
-
-async def test_an_agent_moved_to_another_pool_keeps_what_was_counted(office: Office, installation: Installation) -> None:
-    ann, bob = await office.agent("ann", open_cap=2), await office.agent("bob")
-    rules = [rule("pro", "a")]
-    await office.policy({"pools": {"a": members(ann), "b": members(bob)}, "rules": rules, "default_pool": "b"})
-    first, second, *more = leads(8)
-    await office.take(scored(first, product="pro"), scored(second, product="pro"))
-    await office.policy({"pools": {"a": members(), "b": members(ann, bob)}, "rules": rules, "default_pool": "b"})
-    await office.take(*(scored(lead) for lead in more[:3]))
-    assert await office.owners() == [(first, ann), (second, ann), *((lead, bob) for lead in more[:3])]
-    await office.take(stage(first, "won"))
-    await office.take(*(scored(lead) for lead in more[3:]))
-    assert [agent for _, agent in await office.owners()].count(ann) == 3
-    assert await router_violations(installation.admin_dsn) == []
-
-
-async def test_what_ends_while_an_agent_is_in_no_pool_counts_when_it_returns(office: Office, installation: Installation) -> None:
-    agent, held, waiting = await full_pool(office)
-    await office.pool("default")
-    await office.take(stage(held, "won"))
-    assert await office.queue() == [waiting]
-    await office.pool("default", agent)
-    assert await office.owners() == [(held, agent), (waiting, agent)]
-    assert await router_violations(installation.admin_dsn) == []
-
-
-async def test_a_policy_with_an_unknown_agent_changes_nothing(office: Office) -> None:
-    agent, _, waiting = await full_pool(office)
-    before = await office.rows("SELECT * FROM router.policies ORDER BY version")
-    with pytest.raises(Exception, match="no agent"):
-        await office.pool("default", agent, ids.uuid7())
-    assert await office.rows("SELECT * FROM router.policies ORDER BY version") == before
-    assert await office.queue() == [waiting]
-
-
-# -- Decisions -------------------------------------------------------------------------------------------------------------------
-
-
-async def test_a_decision_says_all_that_explains_it(office: Office) -> None:
-    ann, bob = await office.agent("ann", open_cap=3), await office.agent("bob", active=False)
-    await office.policy({"pools": {"p": members(ann, bob)}, "rules": [rule("pro", "p")], "default_pool": "p"})
-    [lead] = leads(1)
-    await office.take(scored(lead, 77, product="pro", country="US"))
-    [row] = await office.rows("SELECT * FROM router.decisions")
-    [version] = await office.rows("SELECT version FROM router.policies WHERE active")
-    facts = {"product": "pro", "country": "US", "points": 77, "grade": "B", "qualification": "sales_qualified"}
-    assert row["facts"] == facts
-    assert (row["outcome"], row["rule"], row["pool"], row["agent_id"]) == ("assigned", "pro", "p", ann)
-    assert (row["policy_version"], row["number"], row["ordinal"]) == (version["version"], 0, 1)
-    assert (row["eligible"], row["gates"]) == (1, {"inactive": 1})
-    assert row["counters"]["open"] == [1, 3]
-    assert row["counters"]["period"] == "2026-03-10"
-    assert "rule pro chose pool p, 1 of 2 members can receive" in row["why"]

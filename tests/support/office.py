@@ -156,3 +156,27 @@ def _message(event: Event, topic: str, sequence: int) -> Message[Any]:
 
 def _cause() -> Cause:
     return Cause("test", new_traceparent())
+
+
+def leads(count: int) -> list[UUID]:
+    return [ids.uuid7() for _ in range(count)]
+
+
+def rule(product: str, pool: str) -> dict[str, Any]:
+    return {"name": product, "when": [{"field": "product", "op": "==", "value": product}], "pool": pool}
+
+
+def members(*agents: UUID) -> dict[str, Any]:
+    return {"members": [{"agent_id": str(agent)} for agent in agents]}
+
+
+async def full_pool(office: Office, **settings: Any) -> tuple[UUID, UUID, UUID]:
+    """An agent who may hold one lead (or what is given), holds it, and another lead that waits: (agent, held, waiting)."""
+    agent = await office.agent("ann", **({"open_cap": 1} | settings))
+    await office.pool("default", agent)
+    held, waiting = leads(2)
+    await office.take(scored(held, product="pro"))
+    await office.take(scored(waiting, product="pro"))
+    assert await office.owners() == [(held, agent)]
+    assert await office.queue() == [waiting]
+    return agent, held, waiting

@@ -44,7 +44,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--bus", choices=("postgres", "kafka", "both"), default="both")
     parser.add_argument("--leads", type=int, default=2000)
-    parser.add_argument("--rate", type=float, default=20.0, help="leads a second; the faults need about 80 seconds")
+    parser.add_argument("--rate", type=float, default=14.0, help="leads a second; the faults need about two minutes")
     parser.add_argument("--report", type=Path, default=REPORT, help="where to write it, with a .json beside it")
     return parser.parse_args()
 

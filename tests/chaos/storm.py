@@ -29,8 +29,8 @@ REPLICAS = 2
 OUTAGE = 10.0  # seconds
 DRAIN = 120.0
 WON_OF = 3  # every third lead is won, so that capacity comes free all the time
-KILLS_FROM, KILLS_TO = 0.05, 0.55  # parts of the load between which the replicas are killed
-OUTAGES_AT = (0.62, 0.80)
+KILLS_FROM, KILLS_TO = 0.03, 0.40  # parts of the load between which the replicas are killed
+OUTAGES_AT = (0.50, 0.75)
 
 
 @dataclass(frozen=True)

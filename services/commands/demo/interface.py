@@ -36,9 +36,9 @@ class Interface:
         return (await self._ask("POST", path, data=fields)).json()
 
     async def items(self, path: str, **query: Any) -> AsyncIterator[Any]:
-        """The items of all pages of a list."""
-        page: dict[str, Any] = {"next": ""}
-        while page["next"] is not None:
+        """The items of all pages of a list, or of a feed as far as it goes now."""
+        page: dict[str, Any] = {"next": "", "items": [None]}
+        while page["items"] and page["next"] is not None:
             cursor = {"cursor": page["next"]} if page["next"] else {}
             page = await self.get(path, limit=500, **query, **cursor)
             for item in page["items"]:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 
 from tests.bench.accounting import listener, postmaster
-from tests.bench.children import Child
+from tests.bench.children import Child, until
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,21 @@ class Environment:
         connection = await asyncpg.connect(self.dsn)
         try:
             await connection.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+        finally:
+            await connection.close()
+
+    async def settle(self, *, patience: float) -> None:
+        """Lets the server finish what a load leaves behind (a checkpoint, vacuuming), so that it is not charged to the next one."""
+        connection = await asyncpg.connect(self.dsn)
+        try:
+            await connection.execute("CHECKPOINT")
+
+            async def quiet() -> bool:
+                return not await connection.fetchval(
+                    "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'autovacuum worker'"
+                )
+
+            await until(quiet, "autovacuum", timeout=patience, poll=0.5)
         finally:
             await connection.close()
 

@@ -13,6 +13,7 @@ from tests.bench.quantile import in_milliseconds
 from tests.bench.system import Counts, SystemUnderTest
 
 _WARM_UP_LEADS = 200
+_WARM_UP_SECONDS = 3.0
 _DRAIN_POLL = 0.1
 
 
@@ -40,6 +41,8 @@ async def measure_system(
             await capacity(system, environment, connections=n, leads=leads, seconds=seconds, drain=drain) for n in connections
         ]
         rate = max(run.end_to_end for run in runs) / 10
+        await environment.settle(patience=drain)
+        await paced(system, environment, rate=rate, seconds=_WARM_UP_SECONDS, drain=drain)
         return SystemResult(system.name, runs, await paced(system, environment, rate=rate, seconds=seconds, drain=drain))
     finally:
         await system.stop()

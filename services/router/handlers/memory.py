@@ -36,6 +36,8 @@ class Memory:
         self.policies[active.policy.version] = active
         for version in sorted(self.policies)[:-POLICIES_KEPT]:
             del self.policies[version]
+        if active.policy.version == max(self.policies):  # the states of closed groups will not be asked for again
+            self.states = {id: state for id, state in self.states.items() if id in active.groups}
 
     def put_back(self, id: int, state: GroupState) -> None:
         known = self.states.get(id)

@@ -30,9 +30,6 @@ from shared.db.uow import Row, UnitOfWork
 from shared.errors import FieldError, Refused, conflict, invalid, not_found
 from shared.rules import Problem
 
-SETTINGS = ("name", "kind", "active", "daily_cap", "open_cap", "zone")
-
-
 # -- Agents ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -54,8 +51,8 @@ async def change_agent(id: UUID, changes: Mapping[str, Any], uow: UnitOfWork, *,
     row = await store.get_agent(uow, id, lock=True)
     if row is None:
         raise not_found("agent", id)
-    values = {name: changes.get(name, row[name]) for name in SETTINGS}
-    if all(values[name] == row[name] for name in SETTINGS):
+    values = {name: changes.get(name, row[name]) for name in store.SETTINGS}
+    if all(values[name] == row[name] for name in store.SETTINGS):
         return row
     await store.update_agent(uow, id, values, by)
     if group is not None:

@@ -5,6 +5,7 @@ version, exclusively to change it.
 """
 
 from services.router.store.agents import (
+    SETTINGS,
     agent_history,
     agents_by_id,
     get_agent,
@@ -57,6 +58,7 @@ from services.router.store.queue import (
 )
 
 __all__ = [
+    "SETTINGS",
     "Assignment",
     "DecisionRow",
     "Lead",

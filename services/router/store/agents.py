@@ -8,18 +8,15 @@ from uuid import UUID
 
 from shared.db.uow import Row, UnitOfWork, to_json
 
+SETTINGS = ("name", "kind", "active", "daily_cap", "open_cap", "zone")
+
 
 async def insert_agent(uow: UnitOfWork, id: UUID, values: dict[str, Any], by: str) -> None:
     await uow.execute(
         "INSERT INTO router.agents (id, name, kind, active, daily_cap, open_cap, zone, created_at, updated_at) "
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
         id,
-        values["name"],
-        values["kind"],
-        values["active"],
-        values["daily_cap"],
-        values["open_cap"],
-        values["zone"],
+        *(values[name] for name in SETTINGS),
         uow.now,
     )
     await _remember(uow, id, values, by)
@@ -30,12 +27,7 @@ async def update_agent(uow: UnitOfWork, id: UUID, values: dict[str, Any], by: st
         "UPDATE router.agents SET name = $2, kind = $3, active = $4, daily_cap = $5, open_cap = $6, zone = $7, updated_at = $8 "
         "WHERE id = $1",
         id,
-        values["name"],
-        values["kind"],
-        values["active"],
-        values["daily_cap"],
-        values["open_cap"],
-        values["zone"],
+        *(values[name] for name in SETTINGS),
         uow.now,
     )
     await _remember(uow, id, values, by)

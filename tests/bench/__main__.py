@@ -22,6 +22,7 @@ from pathlib import Path
 import asyncpg
 import uvloop
 
+from shared.telemetry import configure_logging
 from tests.bench import report
 from tests.bench.children import ChildFailed
 from tests.bench.environment import Environment
@@ -137,6 +138,7 @@ def stop_on_termination() -> None:
 
 async def main() -> int:
     arguments, results = parse_arguments(), report.Results()
+    configure_logging(level="error")
     stop_on_termination()
     # The client of the broker reports each retry as an error; what was lost for good shows in the counts.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

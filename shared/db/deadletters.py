@@ -136,10 +136,6 @@ async def delete(uow: UnitOfWork, ids: Sequence[int]) -> None:
     await uow.execute(f"DELETE FROM {uow.service}.dead_letters WHERE id = ANY($1)", list(ids))
 
 
-async def count(uow: UnitOfWork) -> int:
-    return int(await uow.fetchval(f"SELECT count(*) FROM {uow.service}.dead_letters"))
-
-
 async def purge(uow: UnitOfWork) -> None:
     await uow.execute(f"DELETE FROM {uow.service}.dead_letters WHERE first_seen < $1", uow.now - KEPT)
 

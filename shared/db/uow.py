@@ -93,7 +93,7 @@ class UnitOfWork:
         return str(await self._driver.execute(sql, *args))
 
     async def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Adds rows to a table of this service by COPY, which costs little more than half of INSERT … SELECT unnest.
+        """Adds rows to a table of this service by COPY, which costs both sides less than INSERT … SELECT unnest.
 
         `jsonb` columns take JSON text (`to_json`). For rows that may be there already use INSERT … ON CONFLICT instead.
         """

@@ -7,7 +7,7 @@ PORT ?= 8080
 PYTEST ?= $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test unit lint format bench chaos kafka kafka-stop lock clean
+.PHONY: help setup demo run test unit lint format bench eval-dedup chaos kafka kafka-stop lock clean
 
 help: ## Print this menu
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ format: $(READY) ## Put the code into shape
 
 bench: $(READY) ## Measure: floors, the naive pipeline, Handoff on both buses; a table and a JSON file
 	$(BIN)/python -m tests.bench
+
+eval-dedup: $(READY) ## Measure recognition: precision and recall on invented people, at seeds held out
+	$(BIN)/python -m tests.eval.dedup
 
 chaos: $(READY) ## Kill everything under load, on both buses, and check that nothing is lost or doubled
 	$(BIN)/python -m tests.chaos

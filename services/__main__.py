@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from services.commands import deadletters, demo, keys, migrate, run, token
+from services.commands import deadletters, demo, export, keys, migrate, run, token
 from shared.errors import HandoffError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.command("run")(run.run)
 app.command("demo")(demo.demo)
 app.command("migrate")(migrate.migrate)
 app.command("token")(token.token)
+app.command("export")(export.export)
 app.add_typer(keys.app, name="keys")
 app.add_typer(deadletters.app, name="deadletters")
 

@@ -83,6 +83,10 @@ class Tokens:
             raise ConfigurationError(f"HANDOFF_TOKEN_KEYS: {path} holds no key")
         return cls(keys)
 
+    def raw_keys(self) -> list[bytes]:
+        """The keys themselves, the newest first: for deriving others from them (shared/sealing.py)."""
+        return [key.raw_value for key in self._keys.keys if isinstance(key, OctKey)]
+
     def issue(self, caller: Caller, *, now: datetime, lifetime: timedelta) -> str:
         """A token for that caller, from now on for that long."""
         key = self._keys.keys[0]

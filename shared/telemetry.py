@@ -130,6 +130,7 @@ def configure_logging(*, level: str = "info", form: str = "json") -> None:
     root.setLevel(level.upper())
     for noisy in ("uvicorn.access", "httpx", "asyncio", "alembic"):
         logging.getLogger(noisy).setLevel("WARNING")
+    logging.getLogger("python_multipart").setLevel("ERROR")  # it warns of each malformed form that anybody sends
     logging.getLogger("aiokafka").setLevel("ERROR")  # it warns several times in every tenth of a second while a broker is away
 
 

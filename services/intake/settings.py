@@ -12,3 +12,5 @@ class IntakeSettings(ServiceSettings):
 
     queue: int = 2000  # submissions that may wait for the group writer
     group: int = 500  # leads in one commit, at the most
+    public_url: str = "http://127.0.0.1:8080"  # what senders call us by: some sign the whole address
+    import_bytes: int = 268_435_456  # of one list that is uploaded, at the most

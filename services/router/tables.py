@@ -105,6 +105,10 @@ leads = Table(
     Column("scored_sequence", Integer, nullable=False),
     Column("stage", Text),
     Column("tracked_sequence", Integer, nullable=False),
+    Column("merged_into", Uuid),
+    Column("held_by", Uuid),
+    Column("held_pool", Text),
+    Column("erased_at", Moment),
 )
 
 assignments = Table(

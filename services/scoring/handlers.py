@@ -1,4 +1,4 @@
-"""Use cases of scoring: scoring leads, learning their stages, keeping scorecards."""
+"""Use cases of scoring: scoring leads, learning their stages, passing on what becomes of them, keeping scorecards."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from services.scoring import domain, store
 from services.scoring.store import ScoreRow, StageRow, StoredScore, StoredScorecard
 from shared.clock import uuid7_time
 from shared.consumer import On, Subscriptions
 from shared.contracts.envelope import Message
-from shared.contracts.events import LeadReceived, LeadScored, Reason, StageChanged
+from shared.contracts.events import LeadErased, LeadMerged, LeadReceived, LeadScored, LeadUnmerged, Reason, StageChanged
 from shared.contracts.topics import LEADS_RECEIVED, LEADS_TRACKED
+from shared.db import deadletters
 from shared.db.uow import UnitOfWork
 from shared.errors import FieldError, Refused, not_found
 
@@ -21,7 +24,11 @@ ON_ITS_WAY = timedelta(seconds=60)  # so young a lead may only not have reached 
 
 
 async def score_leads(messages: Sequence[Message[LeadReceived]], uow: UnitOfWork) -> None:
-    """Scores each lead by the active scorecard. A lead that has a score keeps it, and nothing is said of it again."""
+    """Scores each lead by the active scorecard. A lead that has a score keeps it, and nothing is said of it again.
+
+    One that is erased is not scored. One that was merged away before its receipt could be handled is: the router keeps the score, and
+    routes it should the merge be undone.
+    """
     active = await store.active_scorecard(uow)
     rows = [
         ScoreRow(m.lead_id, m.data.received_at, m.data.facts, domain.evaluate(active.scorecard, m.data.facts), active.version)
@@ -47,17 +54,49 @@ def _lead_scored(row: ScoreRow) -> LeadScored:
 
 
 async def record_stages(messages: Sequence[Message[StageChanged]], uow: UnitOfWork) -> None:
-    """Keeps what became of each lead, also of a lead that has not arrived yet; what is older than the last known is ignored."""
+    """Keeps what became of each lead, also of one that has not arrived yet. Ignored: what is older than the last known, the erased."""
     await store.keep_stages(
         uow, [StageRow(m.lead_id, m.data.stage, domain.outcome_of(m.data.stage), m.sequence) for m in messages]
     )
 
 
+# -- Down the chain ------------------------------------------------------------------------------------------------------------
+
+
+async def merge_leads(messages: Sequence[Message[LeadMerged]], uow: UnitOfWork) -> None:
+    """Keeps which lead each was merged into, and passes it on behind all that was said of it."""
+    _pass_on(messages, await store.merge_leads(uow, [(m.lead_id, m.data.into) for m in messages]), uow)
+
+
+async def unmerge_leads(messages: Sequence[Message[LeadUnmerged]], uow: UnitOfWork) -> None:
+    """Lets each lead stand for itself again, and passes it on. Its score was said before and holds."""
+    _pass_on(messages, await store.merge_leads(uow, [(m.lead_id, None) for m in messages]), uow)
+
+
+def _pass_on(messages: Sequence[Message[LeadMerged | LeadUnmerged]], sequences: dict[UUID, int], uow: UnitOfWork) -> None:
+    for message in messages:
+        if sequence := sequences.get(message.lead_id):  # none for an erased lead, of which nothing is said any more
+            uow.emit(message.data, sequence=sequence, cause=message.as_cause)
+
+
+async def erase_leads(messages: Sequence[Message[LeadErased]], uow: UnitOfWork) -> None:
+    """Forgets all of these leads but their ids, dead letters too, and passes it on with what was removed."""
+    erased = await store.erase_leads(uow, [(m.lead_id, m.data.erased_at) for m in messages])
+    letters = await deadletters.forget(uow, erased)
+    for message in messages:
+        sequence, rows = erased[message.lead_id]
+        counts = {"leads": rows, "dead_letters": letters.get(message.lead_id, 0)}
+        event = replace(message.data, removed={table: count for table, count in counts.items() if count})
+        uow.emit(event, sequence=sequence, cause=message.as_cause)
+
+
 async def get_score(lead_id: UUID, uow: UnitOfWork) -> StoredScore:
-    """Raises Refused (404), of the type `not-yet-visible` for a lead so young that it may be on its way."""
+    """Raises Refused: 410 for an erased lead, 404 otherwise, of the type `not-yet-visible` for one so young that it may be on its way."""
     score = await store.get_score(uow, lead_id)
     if score is not None:
         return score
+    if await store.is_erased(uow, lead_id):
+        raise Refused(410, "erased", detail=f"The lead {lead_id} was erased.")
     made_at = uuid7_time(lead_id)
     if made_at and made_at > uow.now - ON_ITS_WAY:
         detail = f"The lead {lead_id} is not scored yet. Ask again in a moment."
@@ -106,6 +145,9 @@ def read_scorecard(document: dict[str, Any], at: str = "") -> domain.Scorecard:
 SUBSCRIPTIONS = Subscriptions(
     (
         On(LEADS_RECEIVED, LeadReceived, score_leads),
+        On(LEADS_RECEIVED, LeadMerged, merge_leads),
+        On(LEADS_RECEIVED, LeadUnmerged, unmerge_leads),
+        On(LEADS_RECEIVED, LeadErased, erase_leads),
         On(LEADS_TRACKED, StageChanged, record_stages),
     )
 )

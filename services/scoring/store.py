@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from services.scoring.domain import Reason, Score, Scorecard, from_document
-from shared.db.uow import UnitOfWork, to_json
+from shared.db.uow import UnitOfWork, columns, to_json
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ async def active_scorecard(uow: UnitOfWork) -> Compiled:
 async def insert_scores(uow: UnitOfWork, rows: Sequence[ScoreRow]) -> dict[UUID, int]:
     """Keeps the scores of leads that had none, a stub's stage untouched; returns their sequence numbers and holds their locks.
 
-    A lead that has a score already keeps it, and is not among those returned.
+    A lead that has a score already keeps it, and is not among those returned; nor is an erased one.
     """
     found = await uow.fetch(
         "INSERT INTO scoring.leads AS l "
@@ -98,7 +98,7 @@ async def insert_scores(uow: UnitOfWork, rows: Sequence[ScoreRow]) -> dict[UUID,
         "ON CONFLICT (lead_id) DO UPDATE SET sequence = l.sequence + 1, received_at = excluded.received_at, "
         "points = excluded.points, grade = excluded.grade, qualification = excluded.qualification, reasons = excluded.reasons, "
         "scorecard_version = excluded.scorecard_version, facts = excluded.facts "
-        "WHERE l.scorecard_version IS NULL RETURNING lead_id, sequence",
+        "WHERE l.scorecard_version IS NULL AND l.erased_at IS NULL RETURNING lead_id, sequence",
         [row.lead_id for row in rows],
         [row.received_at for row in rows],
         [row.score.points for row in rows],
@@ -122,12 +122,53 @@ async def keep_stages(uow: UnitOfWork, rows: Sequence[StageRow]) -> None:
         "SELECT lead_id, 0, stage, outcome, tracked FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[]) "
         "AS n(lead_id, stage, outcome, tracked) ORDER BY lead_id "
         "ON CONFLICT (lead_id) DO UPDATE SET stage = excluded.stage, outcome = excluded.outcome, "
-        "tracked_sequence = excluded.tracked_sequence WHERE coalesce(l.tracked_sequence, 0) < excluded.tracked_sequence",
+        "tracked_sequence = excluded.tracked_sequence "
+        "WHERE coalesce(l.tracked_sequence, 0) < excluded.tracked_sequence AND l.erased_at IS NULL",
         [row.lead_id for row in rows],
         [row.stage for row in rows],
         [row.outcome for row in rows],
         [row.sequence for row in rows],
     )
+
+
+async def merge_leads(uow: UnitOfWork, rows: Sequence[tuple[UUID, UUID | None]]) -> dict[UUID, int]:
+    """Keeps what these leads were merged into (None: they are themselves again), on a stub where one is not known.
+
+    Returns their next sequence numbers and holds their locks. An erased lead is left as it is and not among those returned.
+    """
+    found = await uow.fetch(
+        "INSERT INTO scoring.leads AS l (lead_id, sequence, merged_into) "
+        "SELECT lead_id, 1, merged_into FROM unnest($1::uuid[], $2::uuid[]) AS n(lead_id, merged_into) ORDER BY lead_id "
+        "ON CONFLICT (lead_id) DO UPDATE SET sequence = l.sequence + 1, merged_into = excluded.merged_into "
+        "WHERE l.erased_at IS NULL RETURNING lead_id, sequence",
+        *columns(rows),
+    )
+    return {row["lead_id"]: row["sequence"] for row in found}
+
+
+async def erase_leads(uow: UnitOfWork, rows: Sequence[tuple[UUID, datetime]]) -> dict[UUID, tuple[int, int]]:
+    """Leaves of these leads their id, their sequence and when they were erased. Holds their locks.
+
+    Returns each one's next sequence number, and 1 where a row of it held something, else 0.
+    """
+    known = await uow.fetch(
+        "SELECT lead_id FROM scoring.leads WHERE lead_id = ANY($1) AND erased_at IS NULL ORDER BY lead_id FOR UPDATE",
+        [lead_id for lead_id, _ in rows],
+    )
+    found = await uow.fetch(
+        "INSERT INTO scoring.leads AS l (lead_id, sequence, erased_at) "
+        "SELECT lead_id, 1, erased_at FROM unnest($1::uuid[], $2::timestamptz[]) AS n(lead_id, erased_at) ORDER BY lead_id "
+        "ON CONFLICT (lead_id) DO UPDATE SET sequence = l.sequence + 1, erased_at = coalesce(l.erased_at, excluded.erased_at), "
+        "received_at = NULL, points = NULL, grade = NULL, qualification = NULL, reasons = NULL, scorecard_version = NULL, "
+        "facts = NULL, stage = NULL, outcome = NULL, tracked_sequence = NULL, merged_into = NULL RETURNING lead_id, sequence",
+        *columns(rows),
+    )
+    held = {row["lead_id"] for row in known}
+    return {row["lead_id"]: (row["sequence"], int(row["lead_id"] in held)) for row in found}
+
+
+async def is_erased(uow: UnitOfWork, lead_id: UUID) -> bool:
+    return bool(await uow.fetchval("SELECT erased_at IS NOT NULL FROM scoring.leads WHERE lead_id = $1", lead_id))
 
 
 async def get_score(uow: UnitOfWork, lead_id: UUID) -> StoredScore | None:

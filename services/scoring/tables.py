@@ -21,7 +21,7 @@ scorecards = Table(
 )
 Index("scorecards_active_idx", scorecards.c.active, unique=True, postgresql_where=scorecards.c.active)
 
-# A lead of which only a stage is known yet is a stub: sequence 0, and nothing of a score.
+# A lead of which only a stage is known yet is a stub: sequence 0, and nothing of a score. Of an erased one the sequence is left.
 leads = Table(
     "leads",
     metadata,
@@ -37,4 +37,6 @@ leads = Table(
     Column("stage", Text),
     Column("outcome", Text),
     Column("tracked_sequence", Integer),
+    Column("merged_into", Uuid),
+    Column("erased_at", TIMESTAMP(timezone=True)),
 )

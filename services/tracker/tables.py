@@ -43,6 +43,13 @@ leads = Table(
     Column("value", Double),
     Column("currency", Text),
     Column("first_responded_at", TIMESTAMP(timezone=True)),
+    Column("filled", JSONB),
+    Column("corrected", JSONB),
+    Column("contact_seq", Integer, nullable=False, server_default="0"),
+    Column("contact_id", Uuid),
+    Column("merged_seq", Integer, nullable=False, server_default="0"),
+    Column("merged_into", Uuid),
+    Column("erased_at", TIMESTAMP(timezone=True)),
 )
 Index("leads_received_at_lead_id_idx", leads.c.received_at, leads.c.lead_id)
 Index("leads_agent_id_received_at_idx", leads.c.agent_id, leads.c.received_at, postgresql_where=leads.c.agent_id.is_not(None))
@@ -61,6 +68,8 @@ Index(
     postgresql_where=leads.c.routing.in_(("queued", "rejected", "ended")),
 )
 
+Index("leads_merged_into_idx", leads.c.merged_into, postgresql_where=leads.c.merged_into.is_not(None))
+
 timeline = Table(
     "timeline",
     metadata,
@@ -74,3 +83,15 @@ timeline = Table(
     Column("causation", Text, nullable=False),
     Column("trace_id", Text, nullable=False),
 )
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("lead_id", Uuid, primary_key=True),
+    Column("contact_id", Uuid, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("erased_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("received", JSONB, nullable=False),
+)
+Index("erasures_contact_id_idx", erasures.c.contact_id)

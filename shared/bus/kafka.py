@@ -58,6 +58,8 @@ class KafkaBus:
                     replication_factor=self._settings.kafka_replication,
                     topic_configs={
                         "retention.ms": str(RETENTION_DAYS * 86_400_000),
+                        # A segment is dropped when its last record is old enough; by default it is open for another week.
+                        "segment.ms": str(86_400_000),
                         "max.message.bytes": str(MAX_RECORD_BYTES),
                         "min.insync.replicas": str(self._settings.kafka_min_insync),
                     },

@@ -7,6 +7,9 @@ gets its share of a round as a list. When something fails, who is at fault decid
   transaction commits is dead-lettered as suspect;
 * the record (anything else): the batch is done again record by record, and what fails alone becomes a dead letter;
 * our deploy: more than 50 dead letters in the last 200 records park the loop. It stays up, is not ready, and tries again each minute.
+
+Later events of a lead with a dead letter are parked behind it, but for its erasure: that gets through and its handler deletes them
+(`deadletters.forget`).
 """
 
 from shared.consumer.loop import Consumer

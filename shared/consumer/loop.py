@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
+from typing import TypeAlias
 from uuid import UUID, uuid5
 
 from shared.bus.port import Reader
 from shared.consumer.breaker import Breaker, ParkedLoop
 from shared.consumer.subscriptions import Subscriptions, dispatch
 from shared.contracts.envelope import Message, Received, Unreadable, unpack
-from shared.contracts.events import Event
+from shared.contracts.events import Event, LeadErased
 from shared.db import deadletters, inbox
 from shared.db.deadletters import NewDeadLetter
 from shared.db.faults import describe, is_world
@@ -27,13 +28,14 @@ BACKOFF = (0.05, 5.0)  # seconds, first and longest
 POSITION_NAMESPACE = UUID("6f1d4a34-6f0b-5c0e-9a7e-6b3c2f1d8e90")
 
 log = logger(__name__)
+_Pair: TypeAlias = tuple[Message[Event], Received]
 
 
 @dataclass
 class _Segment:
     """A stretch of a batch: readable records for one transaction, or one record that cannot be read."""
 
-    readable: list[tuple[Message[Event], Received]] = field(default_factory=list)
+    readable: list[_Pair] = field(default_factory=list)
     poison: tuple[Received, Exception] | None = None
     length: int = 0  # records, the skipped ones too
 
@@ -172,7 +174,7 @@ class Consumer:
         self._singly = True
         log.warning("batch.refused", service=self._database.service, records=records, error=describe(error))
 
-    async def _handle(self, pairs: Sequence[tuple[Message[Event], Received]]) -> None:
+    async def _handle(self, pairs: Sequence[_Pair]) -> None:
         """One transaction for all of them."""
         started = self._clock.monotonic()
         async with self._database.begin() as uow:
@@ -182,20 +184,21 @@ class Consumer:
         batch_seconds.labels(self._database.service).observe(self._clock.monotonic() - started)
         self._count(handled=len(fresh), repeated=len(pairs) - len(fresh))
 
-    async def _claim(self, uow: UnitOfWork, pairs: Sequence[tuple[Message[Event], Received]]) -> list[Message[Event]]:
+    async def _claim(self, uow: UnitOfWork, pairs: Sequence[_Pair]) -> list[Message[Event]]:
         """The messages nobody had before and that need not wait behind a dead letter; the rest of the new ones are parked."""
         claimed = await inbox.claim(uow, (message.id for message, _ in pairs))
-        fresh: list[tuple[Message[Event], Received]] = []
+        fresh: list[_Pair] = []
         for message, record in pairs:
             if message.id in claimed:
                 claimed.discard(message.id)  # the same id twice in one batch is one event
                 fresh.append((message, record))
         parked = await deadletters.parked_leads(uow, {message.lead_id for message, _ in fresh})
-        if parked:
-            await self._park_behind(uow, [(m, r) for m, r in fresh if m.lead_id in parked])
-        return [message for message, _ in fresh if message.lead_id not in parked]
+        fresh, waiting = _apart(fresh, parked) if parked else (fresh, [])
+        if waiting:
+            await self._park_behind(uow, waiting)
+        return [message for message, _ in fresh]
 
-    async def _park_behind(self, uow: UnitOfWork, waiting: Sequence[tuple[Message[Event], Received]]) -> None:
+    async def _park_behind(self, uow: UnitOfWork, waiting: Sequence[_Pair]) -> None:
         reason = "an earlier event of this lead is a dead letter"
         letters = [NewDeadLetter(message.id, message.lead_id, "parked", reason, 0, record) for message, record in waiting]
         await deadletters.add(uow, letters)
@@ -269,6 +272,22 @@ class Consumer:
                 await self._reader.close()
             except Transient as error:
                 log.warning("consumer.left_uncommitted", service=self._database.service, error=str(error))
+
+
+def _apart(pairs: Sequence[_Pair], parked: Set[UUID]) -> tuple[list[_Pair], list[_Pair]]:
+    """Those that are handled now, and those that wait behind a dead letter of their lead.
+
+    An erasure never waits: its handler deletes what does. Nor does what comes behind it, for there is nothing left to wait for.
+    """
+    now: list[_Pair] = []
+    waiting: list[_Pair] = []
+    erased: set[UUID] = set()
+    for message, record in pairs:
+        if isinstance(message.data, LeadErased):
+            erased.add(message.lead_id)
+        behind = message.lead_id in parked and message.lead_id not in erased
+        (waiting if behind else now).append((message, record))
+    return now, waiting
 
 
 def _identity(record: Received) -> tuple[UUID, UUID | None]:

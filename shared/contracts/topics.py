@@ -5,6 +5,9 @@ ordered between topics. tests/contract/test_topology.py holds this page against 
 
     intake ──leads.received──▶ scoring ──leads.scored──▶ router ──leads.routed──▶ tracker
     tracker also reads leads.received and leads.scored; scoring and router read leads.tracked back.
+
+Erasure, merge and un-merge go down the chain one way: each service takes them from the one before it and passes them on behind all it
+said of that lead before. The tracker takes all three copies and passes on none.
 """
 
 from __future__ import annotations
@@ -12,14 +15,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared.contracts.events import (
+    ActivityRecorded,
     AssignmentEnded,
     Event,
     FirstResponded,
     LeadAssigned,
+    LeadErased,
+    LeadMerged,
     LeadQueued,
     LeadReceived,
     LeadRejected,
     LeadScored,
+    LeadTouched,
+    LeadUnmerged,
     StageChanged,
 )
 
@@ -35,9 +43,11 @@ class Topic:
     events: tuple[type[Event], ...]
 
 
-LEADS_RECEIVED = Topic("leads.received", "intake", (LeadReceived,))
-LEADS_SCORED = Topic("leads.scored", "scoring", (LeadScored,))
-LEADS_ROUTED = Topic("leads.routed", "router", (LeadAssigned, LeadQueued, LeadRejected, AssignmentEnded))
+PASSED_ON = (LeadMerged, LeadUnmerged, LeadErased)
+
+LEADS_RECEIVED = Topic("leads.received", "intake", (LeadReceived, LeadTouched, ActivityRecorded, *PASSED_ON))
+LEADS_SCORED = Topic("leads.scored", "scoring", (LeadScored, *PASSED_ON))
+LEADS_ROUTED = Topic("leads.routed", "router", (LeadAssigned, LeadQueued, LeadRejected, AssignmentEnded, *PASSED_ON))
 LEADS_TRACKED = Topic("leads.tracked", "tracker", (StageChanged, FirstResponded))
 
 TOPICS = (LEADS_RECEIVED, LEADS_SCORED, LEADS_ROUTED, LEADS_TRACKED)
@@ -45,11 +55,15 @@ TOPIC_OF = {topic.owner: topic for topic in TOPICS}
 
 TAKES: dict[str, tuple[tuple[Topic, type[Event]], ...]] = {
     "intake": (),
-    "scoring": ((LEADS_RECEIVED, LeadReceived), (LEADS_TRACKED, StageChanged)),
-    "router": ((LEADS_SCORED, LeadScored), (LEADS_TRACKED, StageChanged)),
-    "tracker": (
+    "scoring": (
         (LEADS_RECEIVED, LeadReceived),
-        (LEADS_SCORED, LeadScored),
-        *((LEADS_ROUTED, event) for event in LEADS_ROUTED.events),
+        *((LEADS_RECEIVED, event) for event in PASSED_ON),
+        (LEADS_TRACKED, StageChanged),
     ),
+    "router": (
+        (LEADS_SCORED, LeadScored),
+        *((LEADS_SCORED, event) for event in PASSED_ON),
+        (LEADS_TRACKED, StageChanged),
+    ),
+    "tracker": tuple((topic, event) for topic in (LEADS_RECEIVED, LEADS_SCORED, LEADS_ROUTED) for event in topic.events),
 }

@@ -5,8 +5,8 @@ A key's scope is client, method and path; with it goes the SHA-256 of the raw bo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
 
@@ -27,8 +27,12 @@ class Key:
 
 @dataclass(frozen=True)
 class Answer:
+    """An answer as it is sent. Only status and content are kept: what is given to a repeated request is JSON without headers of its own."""
+
     status: int
     content: bytes
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def scoped_key(key: str, body: bytes, *, client: str, method: str, path: str) -> Key:

@@ -2,6 +2,7 @@
 
 They are rows in the consumer's own schema, written in the transaction that claims the record. Later events of the same lead are parked
 behind the first, so that a lead is repaired in order. Redrive (shared/consumer/redrive.py) and the consumer take the same per-lead lock.
+A lead's erasure waits behind nothing and deletes what waits.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from shared.contracts.envelope import Received, pack_headers, unpack_headers
+from shared.contracts.envelope import Received, family, pack_headers, unpack_headers
+from shared.contracts.events import LeadErased, type_name
 from shared.db.uow import Row, UnitOfWork, columns
 
 KEPT = timedelta(days=30)
@@ -134,6 +136,20 @@ async def failed_again(uow: UnitOfWork, id: int, reason: str) -> None:
 
 async def delete(uow: UnitOfWork, ids: Sequence[int]) -> None:
     await uow.execute(f"DELETE FROM {uow.service}.dead_letters WHERE id = ANY($1)", list(ids))
+
+
+async def forget(uow: UnitOfWork, lead_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """Deletes what is kept of leads that are being erased; returns how many letters of each it was.
+
+    Erasures that wait themselves stay: they name nobody, and what they confirm is still to be told.
+    """
+    rows = await uow.fetch(
+        f"WITH gone AS (DELETE FROM {uow.service}.dead_letters WHERE lead_id = ANY($1) AND coalesce(type, '') NOT LIKE $2 "
+        "RETURNING lead_id) SELECT lead_id, count(*) AS n FROM gone GROUP BY lead_id",
+        list(lead_ids),
+        f"{family(type_name(LeadErased))}.v%",
+    )
+    return {row["lead_id"]: row["n"] for row in rows}
 
 
 async def purge(uow: UnitOfWork) -> None:

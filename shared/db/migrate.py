@@ -20,7 +20,7 @@ from shared.db.faults import translated
 from shared.errors import ConfigurationError
 
 SERVICES_DIR = Path(__file__).parents[2] / "services"
-PLATFORM_V1 = Path(__file__).with_name("platform_v1.sql")
+PLATFORM = {1: Path(__file__).with_name("platform_v1.sql"), 2: Path(__file__).with_name("platform_v2.sql")}
 
 # A stopped process must not hold everybody up: its locks go with its connection, and its connection goes soon.
 ROLE_LIMITS = {
@@ -39,9 +39,9 @@ def role_of(service: str) -> str:
     return f"handoff_{service}"
 
 
-def platform_v1(schema: str) -> str:
-    """The platform's own tables, for a service's first migration."""
-    return PLATFORM_V1.read_text().replace("{schema}", schema)
+def platform(schema: str, version: int) -> str:
+    """The platform's own tables: version 1 for a service's first migration, what was added since for its later ones."""
+    return PLATFORM[version].read_text().replace("{schema}", schema)
 
 
 async def prepare(admin_dsn: str, service: str, service_dsn: str) -> None:

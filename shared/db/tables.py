@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import (
     TIMESTAMP,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Identity,
@@ -17,10 +18,11 @@ from sqlalchemy import (
     Text,
     Uuid,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 
 def add_platform_tables(metadata: MetaData) -> None:
-    """Adds inbox, outbox, dead letters and answers (platform_v1.sql) to a service's metadata."""
+    """Adds inbox, outbox, dead letters, answers (platform_v1.sql) and jobs (platform_v2.sql) to a service's metadata."""
     Table("inbox", metadata, Column("event_id", Uuid, primary_key=True), postgresql_partition_by="RANGE (event_id)")
     Table(
         "outbox",
@@ -61,3 +63,34 @@ def add_platform_tables(metadata: MetaData) -> None:
         Column("created_at", TIMESTAMP(timezone=True), nullable=False),
     )
     Index("answers_created_at_idx", answers.c.created_at)
+    jobs = Table(
+        "jobs",
+        metadata,
+        Column("id", Uuid, primary_key=True),
+        Column("kind", Text, nullable=False),
+        Column("about", Uuid),
+        Column("params", JSONB, nullable=False),
+        Column(
+            "state",
+            Text,
+            CheckConstraint("state IN ('waiting', 'running', 'done', 'failed', 'cancelled')"),
+            nullable=False,
+        ),
+        Column("cursor", JSONB, nullable=False),
+        Column("done", BigInteger, nullable=False, server_default="0"),
+        Column("total", BigInteger),
+        Column("result", JSONB, nullable=False, server_default="{}"),
+        Column("error", Text),
+        Column("attempts", Integer, nullable=False, server_default="0"),
+        Column("created_at", TIMESTAMP(timezone=True), nullable=False),
+        Column("created_by", Text, nullable=False),
+        Column("started_at", TIMESTAMP(timezone=True)),
+        Column("finished_at", TIMESTAMP(timezone=True)),
+        Column("due_at", TIMESTAMP(timezone=True), nullable=False),
+        Column("lease_until", TIMESTAMP(timezone=True)),
+        Column("lease_by", Uuid),
+        Column("cancel", Boolean, nullable=False, server_default="false"),
+    )
+    Index("jobs_due_at_idx", jobs.c.due_at, postgresql_where=jobs.c.state.in_(("waiting", "running")))
+    Index("jobs_kind_id_idx", jobs.c.kind, jobs.c.id)
+    Index("jobs_about_id_idx", jobs.c.about, jobs.c.id, postgresql_where=jobs.c.about.is_not(None))

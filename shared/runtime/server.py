@@ -64,6 +64,8 @@ async def serve(
             await _serve(services, platform, port=port, ready=ready, stopping=stopping)
     for service in services:
         with contextlib.suppress(Transient):
+            for close in service.closes:
+                await close()
             await service.bus.close()
         await service.database.close()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -21,6 +21,7 @@ from shared.db.uow import Database
 from shared.errors import ConfigurationError
 from shared.relay import Relay
 from shared.runtime.housekeeping import Housekeeping
+from shared.sealing import Sealer
 from shared.settings import PlatformSettings, ServiceSettings, load
 from shared.telemetry import configure_logging
 from shared.web.app import create_app
@@ -55,6 +56,9 @@ class Platform:
             raise ConfigurationError("HANDOFF_TOKEN_KEYS: name the key file (make one: python -m services keys new PATH)")
         return cls(settings, Tokens.from_file(settings.token_keys))
 
+    def sealer(self, purpose: str) -> Sealer:
+        return Sealer(self.tokens.raw_keys(), purpose=purpose)
+
     def bus(self, settings: ServiceSettings) -> Bus:
         if self.settings.bus == "kafka":
             return KafkaBus(self.settings, session_timeout=settings.session_timeout, instance=settings.instance)
@@ -63,7 +67,7 @@ class Platform:
 
 @dataclass
 class Service:
-    """One service, assembled. `sources` stop before `relay`, so that what they commit is still published."""
+    """One service, assembled. `sources` stop before `relay`, so that what they commit is still published; `closes` are called last."""
 
     name: str
     app: FastAPI
@@ -74,6 +78,7 @@ class Service:
     relay: Relay
     sources: list[Loop]
     owns_exactly: tuple[str, ...] = ()
+    closes: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
 
 def assemble(
@@ -89,6 +94,7 @@ def assemble(
     owns_exactly: tuple[str, ...] = (),
     loops: Callable[[Relay], Sequence[Loop]] = lambda _: (),
     forms: tuple[str, ...] = (),
+    streams: tuple[str, ...] = (),
     hot: Mapping[tuple[str, str], Endpoint] | None = None,
 ) -> Service:
     """Puts a service together the way all four are."""
@@ -119,7 +125,7 @@ def assemble(
     )
     for loop in own:
         setattr(app.state, type(loop).__name__.lower(), loop)
-    guard = Guard(app, service=name, clock=platform.clock, forms=forms, hot=hot)
+    guard = Guard(app, service=name, clock=platform.clock, forms=forms, streams=streams, hot=hot)
     return Service(name, app, guard, owns, database, bus, relay, sources, owns_exactly)
 
 

@@ -32,7 +32,8 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class Guard:
     """The outermost layer of a service's app.
 
-    `forms` are path prefixes that decide for themselves which content types they read. `hot` are routes, by method and path, that are
+    `forms` are path prefixes that decide for themselves which content types they read. `streams` are exact paths whose POST reads its own
+    body, of whatever type: it authorises first, and limits while it reads. `hot` are routes, by method and path, that are
     answered here instead of in the app: the framework's own layers cost several times what such a route does. The app has them too, for
     the interface description and for whoever mounts it alone.
     """
@@ -44,12 +45,14 @@ class Guard:
         service: str,
         clock: Clock,
         forms: tuple[str, ...] = (),
+        streams: tuple[str, ...] = (),
         hot: Mapping[tuple[str, str], Endpoint] | None = None,
     ) -> None:
         self._app = app
         self._service = service
         self._clock = clock
         self._forms = forms
+        self._streams = frozenset(streams)
         self._hot = dict(hot or {})
         self._seconds = http_seconds.labels(service)
 
@@ -92,6 +95,11 @@ class Guard:
 
     async def _answer(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> None:
         try:
+            _check_address(scope)
+            if scope["method"] == "POST" and scope["path"] in self._streams:
+                _check_coding(headers)
+                await self._app(scope, receive, send)
+                return
             scope["handoff.body"] = body = await self._admit(scope, headers, receive)
             hot = self._hot.get((scope["method"], scope["path"]))
             if hot is None:
@@ -106,8 +114,6 @@ class Guard:
         await response(scope, receive, send)
 
     async def _admit(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
-        if b"%00" in scope.get("raw_path", b"") or b"%00" in scope["query_string"]:
-            raise Refused(400, "bad-address", detail="The address holds a NUL character.")
         body = await _read(receive, headers.get(b"content-length"))
         if body:
             self._check(scope["path"], headers, body)
@@ -115,8 +121,7 @@ class Guard:
 
     def _check(self, path: str, headers: Mapping[bytes, bytes], body: bytes) -> None:
         kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-        if encoding := headers.get(b"content-encoding"):
-            raise _unsupported("Content-Encoding", f"{encoding.decode('latin-1')} is not read here; send the body as it is")
+        _check_coding(headers)
         is_json = kind == b"application/json" or kind.endswith(b"+json")
         if not is_json and not path.startswith(self._forms or ("\0",)):
             raise _unsupported("Content-Type", "must be application/json")
@@ -131,6 +136,16 @@ class ClientGone(Exception):
 def _route(scope: Scope) -> str:
     route = scope.get("route")
     return getattr(route, "path", None) or ("(hot)" if "app" in scope else "(none)")
+
+
+def _check_address(scope: Scope) -> None:
+    if b"%00" in scope.get("raw_path", b"") or b"%00" in scope["query_string"]:
+        raise Refused(400, "bad-address", detail="The address holds a NUL character.")
+
+
+def _check_coding(headers: Mapping[bytes, bytes]) -> None:
+    if encoding := headers.get(b"content-encoding"):
+        raise _unsupported("Content-Encoding", f"{encoding.decode('latin-1')} is not read here; send the body as it is")
 
 
 def _unsupported(header: str, message: str) -> Refused:

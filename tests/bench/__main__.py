@@ -16,7 +16,7 @@ import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import asyncpg
@@ -27,26 +27,40 @@ from tests.bench import report
 from tests.bench.children import ChildFailed
 from tests.bench.environment import Environment
 from tests.bench.floors import measure_floors
-from tests.bench.handoff import Handoff
+from tests.bench.handoff import Handoff, IntakeAlone
 from tests.bench.measure import measure_system
 from tests.bench.measurement import BenchmarkFailed, Measurement, SystemResult
 from tests.bench.naive.system import NaivePipeline
+from tests.bench.people import PEOPLE
+from tests.bench.population import make_past
 from tests.bench.servers import kafka, postgres
 from tests.bench.system import SystemUnderTest
+
+MILLION = 1_000_000
+FEWEST = 1_000  # with fewer contacts, too few would be recent
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A system; `leads` bounds its capacity runs, so that what a slow one has to drain does not last for minutes."""
+    """A system; `leads` bounds its capacity runs, so that what a slow one has to drain does not last for minutes.
+
+    `part` is of the seconds that others get.
+    """
 
     build: Callable[[Environment], SystemUnderTest]
     leads: int | None = None
+    part: float = 1.0
     needs_kafka: bool = False
+    needs_past: bool = False
 
 
+# Those that are compared follow each other: a machine shared with others is not the same ten minutes later.
 STAGES = {
+    "intake-postgres": Stage(IntakeAlone, part=0.5),
+    "intake-contacts": Stage(lambda env: IntakeAlone(env, past=env.past), part=0.5, needs_past=True),
     "handoff-postgres": Stage(Handoff),
-    "handoff-kafka": Stage(lambda env: Handoff(env, env.kafka or ""), needs_kafka=True),
+    "handoff-contacts": Stage(lambda env: Handoff(env, past=env.past), needs_past=True),
+    "handoff-kafka": Stage(lambda env: Handoff(env, kafka=env.kafka or ""), needs_kafka=True),
     "naive-postgres": Stage(NaivePipeline, leads=1500),
     "naive-kafka": Stage(lambda env: NaivePipeline(env, env.kafka or ""), leads=1500, needs_kafka=True),
 }
@@ -54,9 +68,14 @@ STAGES = {
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", nargs="*", choices=sorted(STAGES), default=list(STAGES), help="these systems")
+    parser.add_argument(
+        "--only", nargs="+", metavar="SYSTEM", default=[""], help=f"those whose name begins so, of {', '.join(STAGES)}"
+    )
+    parser.add_argument("--contacts", type=int, default=MILLION, help="in the database of *-contacts; 0 leaves these out")
     parser.add_argument("--connections", type=int, nargs="+", default=[64, 128, 256], help="of the capacity runs")
-    parser.add_argument("--seconds", type=float, default=20.0, help="longest closed loop, and the open loop")
+    parser.add_argument(
+        "--seconds", type=float, default=12.0, help="longest closed loop, and the open loop; intake alone gets half"
+    )
     parser.add_argument("--floor-seconds", type=float, default=4.0)
     parser.add_argument("--drain", type=float, default=120.0, help="longest wait for the last lead, in seconds")
     parser.add_argument("--dsn", default=os.environ.get("BENCH_DSN"), help="PostgreSQL; the embedded one by default")
@@ -64,7 +83,19 @@ def parse_arguments() -> argparse.Namespace:
         "--kafka", default=os.environ.get("KAFKA_BOOTSTRAP"), help="bootstrap address; by default a broker of its own"
     )
     parser.add_argument("--json", type=Path, default=None, help="default: bench-<run>.json")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.contacts and not FEWEST <= arguments.contacts <= PEOPLE // 2:
+        parser.error(f"--contacts is 0, or from {FEWEST:,} to {PEOPLE // 2:,}")
+    arguments.stages = chosen(arguments.only, arguments.contacts)
+    if not arguments.stages:
+        parser.error(f"--only names none of {', '.join(STAGES)}")
+    return arguments
+
+
+def chosen(only: list[str], contacts: int) -> dict[str, Stage]:
+    """The systems whose name begins with one of these words; without contacts, only those that need none."""
+    named = {name: stage for name, stage in STAGES.items() if name.startswith(tuple(only))}
+    return {name: stage for name, stage in named.items() if contacts or not stage.needs_past}
 
 
 @asynccontextmanager
@@ -77,16 +108,19 @@ async def environment(arguments: argparse.Namespace) -> AsyncIterator[Environmen
 
 
 def broker(arguments: argparse.Namespace, folder: Path) -> AbstractAsyncContextManager[str | None]:
-    wanted = any(STAGES[name].needs_kafka for name in arguments.only)
+    wanted = any(stage.needs_kafka for stage in arguments.stages.values())
     return kafka(arguments.kafka, folder) if wanted else nullcontext(None)
 
 
 async def run_stages(arguments: argparse.Namespace, environment: Environment, results: report.Results) -> None:
     """Fills `results` stage by stage."""
+    if any(stage.needs_past for stage in arguments.stages.values()):
+        say(f"a database with {arguments.contacts:,} contacts")
+        results.past = await make_past(environment, arguments.contacts, say)
+        environment = replace(environment, past=results.past)
     say("floors")
     results.before += await floors(arguments, environment)
-    for name in arguments.only:
-        stage = STAGES[name]
+    for name, stage in arguments.stages.items():
         if stage.needs_kafka and not environment.kafka:
             say(f"{name}: left out, for want of a broker (see above)")
             continue
@@ -112,7 +146,7 @@ async def run_system(stage: Stage, arguments: argparse.Namespace, environment: E
         environment,
         connections=arguments.connections,
         leads=stage.leads,
-        seconds=arguments.seconds,
+        seconds=arguments.seconds * stage.part,
         drain=arguments.drain,
     )
 
@@ -146,7 +180,7 @@ async def main() -> int:
         await run_stages(arguments, shared, results)
         path = arguments.json or Path(f"bench-{shared.run}.json")
         report.write(path, results, report.machine(await server_version(shared.dsn)))
-    print(report.table(results.rows()))
+    print(results.text())
     say(f"written to {path}")
     for failure in results.failures:
         say(f"FAILED {failure}")

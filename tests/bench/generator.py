@@ -22,7 +22,7 @@ from pathlib import Path
 
 import uvloop
 
-from tests.bench.body import BODIES
+from tests.bench.body import Mix
 from tests.bench.load import UNANSWERED, Load, Target
 from tests.bench.quantile import in_milliseconds
 from tests.bench.schedule import ClosedLoop, OpenLoop
@@ -77,7 +77,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, help="open loop: requests a second, at scheduled times")
     parser.add_argument("--limit", type=float, default=120.0, help="hard limit of the whole run, in seconds")
     parser.add_argument("--header", action="append", default=[], metavar="NAME:VALUE")
-    parser.add_argument("--body", choices=sorted(BODIES), default="lead")
+    parser.add_argument("--known", type=int, default=0, help="contacts in the database: some of the leads come from them")
     parser.add_argument("--first-sequence", type=int, default=0)
     parser.add_argument("--keep-answers", action="store_true", help="write the bodies of the answers to --records")
     parser.add_argument("--records", type=Path, help="write every request to this JSON file")
@@ -96,7 +96,7 @@ def load_from(arguments: argparse.Namespace) -> Load:
     schedule: ClosedLoop | OpenLoop = ClosedLoop(arguments.total, arguments.seconds)
     if arguments.rate:
         schedule = OpenLoop(arguments.rate, arguments.seconds)
-    target = Target.at(arguments.url, headers, BODIES[arguments.body])
+    target = Target.at(arguments.url, headers, Mix(arguments.known).lead)
     return Load(target, schedule, first_sequence=arguments.first_sequence, keep_answers=arguments.keep_answers)
 
 

@@ -1,10 +1,11 @@
-"""Handoff as a system under test: four services as processes of their own, over either bus, on a database of their own."""
+"""Handoff as a system under test: services as processes of their own, over either bus, on a database of their own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import httpx
@@ -13,53 +14,76 @@ from sqlalchemy import make_url
 
 from services.commands.installation import SERVICES, install
 from shared.auth import Caller, Role, Tokens, write_new_keys
-from shared.clock import SystemClock
-from shared.contracts.topics import TOPICS
+from shared.clock import SystemClock, uuid7_floor
+from shared.contracts.topics import LEADS_RECEIVED, TOPICS
 from shared.db.migrate import role_of
 from shared.settings import PlatformSettings
 from tests.bench.children import Child, free_port, until
-from tests.bench.environment import Environment
+from tests.bench.environment import Environment, Past
 from tests.bench.system import Counts
 
 AGENTS = 30  # in three pools, without caps: nobody waits
 
+# Ids tell the leads of this run, so that nothing is counted of the many that may have been there before. Those have no timeline but
+# for the touches of this run.
 _COUNTS = """
-SELECT (SELECT count(*) FROM intake.leads) AS received,
-       (SELECT count(*) FROM scoring.leads) AS scored,
+SELECT (SELECT count(*) FROM intake.leads WHERE id >= $1) AS received,
+       (SELECT count(*) FROM scoring.leads WHERE lead_id >= $1) AS scored,
        (SELECT count(*) FROM router.assignments) AS assigned,
-       (SELECT count(*) FROM tracker.leads WHERE received_at IS NOT NULL AND points IS NOT NULL AND assignment_id IS NOT NULL) AS tracked
+       (SELECT count(*) FROM tracker.leads
+        WHERE lead_id >= $1 AND received_at IS NOT NULL AND points IS NOT NULL AND assignment_id IS NOT NULL) AS tracked
 """
-
+_TOUCHES = """
+SELECT (SELECT count(*) FROM intake.touches) AS received,
+       (SELECT count(*) FROM tracker.timeline WHERE lead_id < $1) AS tracked
+"""
+_ALONE = """
+SELECT (SELECT count(*) FROM intake.leads WHERE id >= $1) AS leads,
+       (SELECT count(*) FROM intake.touches) AS touches,
+       (SELECT sum(next)::bigint FROM bus.heads WHERE topic = $2) AS published
+"""
 _INTAKE_TO_ASSIGNED = """
 SELECT extract(epoch FROM assigned_at - received_at)::float8 AS seconds
 FROM tracker.leads WHERE received_at >= $1 AND assigned_at IS NOT NULL
 """
 
 
-class Handoff:
-    """Over Kafka when `kafka` is an address, over the PostgreSQL bus when it is empty."""
+async def install_into(dsn: str, kafka: str = "") -> dict[str, str]:
+    """Makes the database of `dsn` one of Handoff's, on the given Kafka or the PostgreSQL bus; the DSNs of its services."""
+    dsns = {name: make_url(dsn).set(username=role_of(name), password="only-for-the-bench") for name in SERVICES}
+    shown = {name: url.render_as_string(hide_password=False) for name, url in dsns.items()}
+    await install(dsn, shown, PlatformSettings(bus="kafka" if kafka else "postgres", kafka_bootstrap=kafka or "unused"))
+    return shown
 
-    def __init__(self, environment: Environment, kafka: str = "") -> None:
-        self.name = "handoff-kafka" if kafka else "handoff-postgres"
+
+class Handoff:
+    """Over Kafka when `kafka` is an address, over the PostgreSQL bus when it is empty; its database is empty or a copy of `past`."""
+
+    services = tuple(SERVICES)
+    kind = "handoff"
+
+    def __init__(self, environment: Environment, *, kafka: str = "", past: Past | None = None) -> None:
+        self.name = f"{self.kind}-{'contacts' if past else 'kafka' if kafka else 'postgres'}"
+        self.known = past.contacts if past else 0
         self.token = ""
         self.intake_url = ""
-        self._environment, self._kafka = environment, kafka
+        self._environment, self._kafka, self._past = environment, kafka, past
         self._children: dict[str, Child] = {}
-        self._ports = {name: free_port() for name in SERVICES}
+        self._ports = {name: free_port() for name in self.services}
         self._dsn = ""
-        self._connection: asyncpg.Connection[Any] | None = None
+        self._first_id = UUID(int=0)
+        self._database: asyncpg.Connection[Any] | None = None
 
     async def start(self) -> None:
-        self._dsn = await self._environment.create_database(self.name)
-        self._connection = await asyncpg.connect(self._dsn)
-        dsns = {name: self._service_dsn(name) for name in SERVICES}
-        settings = PlatformSettings(bus="kafka" if self._kafka else "postgres", kafka_bootstrap=self._kafka or "unused")
-        await install(self._dsn, dsns, settings)
+        self._dsn = await self._environment.create_database(self.name, copied=self._past.dsn if self._past else None)
+        dsns = await install_into(self._dsn, self._kafka)
+        self._database = await asyncpg.connect(self._dsn)
+        self._first_id = uuid7_floor(SystemClock().now())
         self._make_token()
-        for name in SERVICES:
+        for name in self.services:
             await self._spawn(name, dsns[name])
         async with httpx.AsyncClient(headers={"Authorization": f"Bearer {self.token}"}, timeout=10) as client:
-            for name in SERVICES:
+            for name in self.services:
                 await until(lambda name=name: self._ready(client, name), f"{name} ready", timeout=60, poll=0.1)
             await self._set_up(client)
         self.intake_url = f"{self._address('intake')}/v1/leads"
@@ -67,8 +91,8 @@ class Handoff:
     async def stop(self) -> None:
         for child in self._children.values():
             await child.stop()
-        if self._connection:
-            await self._connection.close()
+        if self._database:
+            await self._database.close()
         if self._kafka:
             await self._delete_topics()
         if self._dsn:
@@ -78,17 +102,20 @@ class Handoff:
         return {name: child.pid for name, child in self._children.items()}
 
     async def counts(self) -> Counts:
-        assert self._connection
-        return Counts(**dict(await self._connection.fetchrow(_COUNTS)))
+        leads = await self._connection.fetchrow(_COUNTS, self._first_id)
+        return Counts(dict(leads), dict(await self._connection.fetchrow(_TOUCHES, self._first_id)))
 
-    async def intake_to_assigned(self, since: float) -> list[float]:
-        assert self._connection
+    async def backlog(self) -> int:
+        return int(await self._connection.fetchval("SELECT count(*) FROM intake.unweighed"))
+
+    async def intake_to_assigned(self, since: float) -> list[float] | None:
         rows = await self._connection.fetch(_INTAKE_TO_ASSIGNED, datetime.fromtimestamp(since, UTC))
         return [row["seconds"] for row in rows]
 
-    def _service_dsn(self, name: str) -> str:
-        url = make_url(self._dsn).set(username=role_of(name), password="only-for-the-bench")
-        return url.render_as_string(hide_password=False)
+    @property
+    def _connection(self) -> asyncpg.Connection[Any]:
+        assert self._database
+        return self._database
 
     def _address(self, name: str) -> str:
         return f"http://127.0.0.1:{self._ports[name]}"
@@ -118,8 +145,11 @@ class Handoff:
             return False
 
     async def _set_up(self, client: httpx.AsyncClient) -> None:
-        router = self._address("router")
         (await client.post(f"{self._address('intake')}/v1/sources", json={"name": "bench"})).raise_for_status()
+        if "router" in self.services:
+            await self._make_pools(client, self._address("router"))
+
+    async def _make_pools(self, client: httpx.AsyncClient, router: str) -> None:
         agents = []
         for n in range(AGENTS):
             made = await client.post(f"{router}/v1/agents", json={"name": f"Rep {n}"})
@@ -139,3 +169,18 @@ class Handoff:
             await admin.delete_topics([topic.name for topic in TOPICS])
         finally:
             await admin.close()
+
+
+class IntakeAlone(Handoff):
+    """Intake without the other services, on the PostgreSQL bus: done with a lead when its event is published."""
+
+    services = ("intake",)
+    kind = "intake"
+
+    async def counts(self) -> Counts:
+        row = await self._connection.fetchrow(_ALONE, self._first_id, LEADS_RECEIVED.name)
+        leads = {"received": row["leads"], "published": row["published"] - row["touches"]}
+        return Counts(leads, {"received": row["touches"]})
+
+    async def intake_to_assigned(self, since: float) -> None:
+        return None

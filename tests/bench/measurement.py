@@ -25,9 +25,9 @@ class Measurement:
 class Capacity:
     """Closed loop: `connections` posted as fast as they were answered, then everything was waited for.
 
-    Rates are leads a second; `end_to_end` counts from the first send until all accepted leads were seen tracked.
-    `cpu_us` is per lead and process tree; `generator_us` is the load generator's, `foreign_s` and `stolen_s` are CPU
-    seconds of strangers and of the host.
+    Rates are leads a second; `end_to_end` counts from the first send until all accepted leads were seen at the last stage, and `rest_s`
+    is how long the work in the background took from there on. `cpu_us` is per lead and process tree, that work included;
+    `generator_us` is the load generator's, `foreign_s` and `stolen_s` are CPU seconds of strangers and of the host.
     """
 
     connections: int
@@ -35,6 +35,7 @@ class Capacity:
     intake: float
     end_to_end: float
     drain_s: float
+    rest_s: float
     latency_ms: dict[str, float]
     cpu_us: dict[str, float]
     generator_us: float
@@ -49,7 +50,7 @@ class Capacity:
 
 @dataclass(frozen=True)
 class Paced:
-    """Open loop at `rate` leads a second: times from the system's own stored stamps, and as the client saw intake."""
+    """Open loop at `rate` leads a second: times from the system's own stored stamps, if any, and as the client saw intake."""
 
     rate: float
     accepted: int

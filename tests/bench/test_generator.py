@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.bench.body import lead
+from tests.bench.body import SIZE, lead
 from tests.bench.generator import summary
 from tests.bench.load import Load, Target
+from tests.bench.people import PEOPLE, person
 from tests.bench.schedule import ClosedLoop, OpenLoop
 
 Answer = Callable[[int], Awaitable[bytes | None]]
@@ -54,8 +55,7 @@ async def test_each_request_carries_a_lead_of_its_own() -> None:
     async with server(accept, bodies) as target:
         load = Load(target, ClosedLoop(total=40, seconds=None), first_sequence=7, keep_answers=True)
         await load.run(connections=4, limit=5)
-    emails = {json.loads(body)["email"] for body in bodies}
-    assert emails == {f"lead-{n:07d}@example.com" for n in range(7, 47)}
+    assert {json.loads(body)["email"] for body in bodies} == {person(n).email for n in range(7, 47)}
     assert list(load.records.accepted()) == list(range(40))
     assert set(load.records.answers.values()) == {b"ok"}
 
@@ -112,6 +112,6 @@ async def test_an_open_loop_counts_the_wait_for_a_stalled_server() -> None:
     assert sum(wait > 0.15 for wait in waits) >= 10
 
 
-@pytest.mark.parametrize("sequence", [0, 123, 9_999_999])
+@pytest.mark.parametrize("sequence", [0, 123, PEOPLE - 1])
 def test_leads_have_one_size(sequence: int) -> None:
-    assert len(lead(sequence)) == 699
+    assert len(lead(sequence)) == SIZE

@@ -12,19 +12,21 @@ from typing import Any
 import pytest
 
 from tests.bench import measure
-from tests.bench.environment import Environment
-from tests.bench.measurement import BenchmarkFailed, Capacity, Measurement
+from tests.bench.__main__ import STAGES, chosen
+from tests.bench.body import Mix
+from tests.bench.environment import Environment, Past
+from tests.bench.measurement import BenchmarkFailed, Capacity, Measurement, Paced, SystemResult
 from tests.bench.report import Aim, Results, table
 from tests.bench.system import Counts
 
 
 class InstantSystem:
-    """Has each accepted lead through at once, but for the last `lost` of them."""
+    """Has each accepted lead through at once, but for the last `lost` of them. Weighs `unweighed` things, one each time it is asked."""
 
     name, token, intake_url = "instant", "", "http://127.0.0.1:1/v1/leads"
 
-    def __init__(self, lost: int = 0) -> None:
-        self.posted, self.lost = 0, lost
+    def __init__(self, lost: int = 0, *, known: int = 0, unweighed: int = 0) -> None:
+        self.posted, self.lost, self.known, self.unweighed = 0, lost, known, unweighed
 
     async def start(self) -> None:
         self.posted = 0
@@ -36,14 +38,22 @@ class InstantSystem:
         return {"all": os.getpid()}
 
     async def counts(self) -> Counts:
-        done = max(0, self.posted - self.lost)
-        return Counts(self.posted, done, done, done)
+        touches = Mix(self.known).touches(self.posted)
+        leads = self.posted - touches
+        done = max(0, leads - self.lost)
+        return Counts(
+            {"received": leads, "scored": done, "assigned": done, "tracked": done}, {"received": touches, "tracked": touches}
+        )
+
+    async def backlog(self) -> int:
+        self.unweighed = max(0, self.unweighed - 1)
+        return self.unweighed
 
     async def intake_to_assigned(self, since: float) -> list[float]:
         return [0.01] * self.posted
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PostingEnvironment(Environment):
     """Posts to an InstantSystem by adding to its count; `statuses` says what came of it."""
 
@@ -72,7 +82,7 @@ class PostingEnvironment(Environment):
 
 
 async def run(system: InstantSystem, **statuses: int) -> Capacity:
-    environment = PostingEnvironment("", None, Path(), "test", system, statuses)
+    environment = PostingEnvironment("", None, Path(), "test", system=system, statuses=statuses)
     return await measure.capacity(system, environment, connections=1, leads=None, seconds=1, drain=0.3)
 
 
@@ -85,8 +95,23 @@ async def test_all_leads_through_give_a_rate() -> None:
 
 async def test_a_lost_lead_fails_the_run() -> None:
     system = InstantSystem(lost=1)
-    with pytest.raises(BenchmarkFailed, match=r"50 leads accepted, .* tracked=49"):
+    with pytest.raises(BenchmarkFailed, match=r"50 leads and 0 touches accepted, .* 'tracked': 49"):
         await run(system, accepted=50)
+
+
+async def test_touches_are_told_from_leads() -> None:
+    capacity = await run(InstantSystem(known=3000), accepted=50)
+    assert capacity.accepted == 50
+    with pytest.raises(BenchmarkFailed, match=r"45 leads and 5 touches accepted, .* 'tracked': 44"):
+        await run(InstantSystem(1, known=3000), accepted=50)
+
+
+async def test_what_is_left_in_the_background_is_waited_for() -> None:
+    system = InstantSystem(unweighed=3)
+    assert (await run(system, accepted=50)).rest_s > 0
+    assert system.unweighed == 0
+    with pytest.raises(BenchmarkFailed, match="left to be weighed"):
+        await run(InstantSystem(unweighed=1000), accepted=50)
 
 
 async def test_a_refused_lead_fails_the_run() -> None:
@@ -105,3 +130,27 @@ def test_an_aim_judges_the_ratio_where_there_is_a_floor() -> None:
     assert Aim(at_least=0.4).row("intake", 41, "leads/s", 100).passed
     assert not Aim(at_least=0.4).row("intake", 39, "leads/s", 100).passed
     assert Aim(at_most=50).row("p50", 50, "ms").passed
+
+
+def result(name: str, rate: float) -> SystemResult:
+    quantiles = {"p50": 10.0, "p99": 20.0, "max": 30.0}
+    capacity = Capacity(64, 1000, rate, rate, 0.1, 0.0, quantiles, {"intake": 300.0, "postgres": 200.0}, 1.0, 0.0, 0.0, {})
+    return SystemResult(name, [capacity], Paced(rate / 10, 100, {}, quantiles, quantiles))
+
+
+def test_a_past_is_shown_beside_the_empty_database_and_judged_by_it() -> None:
+    systems = [result("intake-postgres", 2000.0), result("intake-contacts", 1700.0)]
+    results = Results(systems=systems, past=Past("", 1_000_000, 80.0, 5000.0))
+    [row] = [row for row in results.rows() if row.measure == "intake-contacts: published, of intake-postgres"]
+    assert (row.ratio, row.passed) == (0.85, False)
+    text = results.text()
+    assert "| intake-contacts | 1,700   |          | 0.85     | 10     | 20     | 500           |" in text
+    assert "held 1,000,000 contacts" in text
+    assert "10% come from a person with a recent lead" in text
+
+
+def test_systems_are_chosen_by_how_their_names_begin() -> None:
+    assert list(chosen(["intake"], 1000)) == ["intake-postgres", "intake-contacts"]
+    assert list(chosen(["intake", "naive-p"], 0)) == ["intake-postgres", "naive-postgres"]
+    assert list(chosen([""], 1000)) == list(STAGES)
+    assert chosen(["nothing"], 1000) == {}

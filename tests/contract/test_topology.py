@@ -12,7 +12,7 @@ import pytest
 from services.commands.installation import SERVICES
 from shared.auth import Tokens
 from shared.contracts.events import PUBLISHED
-from shared.contracts.topics import LEADS_TRACKED, TAKES, TOPIC_OF, TOPICS
+from shared.contracts.topics import LEADS_RECEIVED, LEADS_ROUTED, LEADS_SCORED, LEADS_TRACKED, PASSED_ON, TAKES, TOPIC_OF, TOPICS
 from shared.runtime import Platform
 from shared.settings import PlatformSettings
 
@@ -39,7 +39,8 @@ def test_a_service_subscribes_to_what_is_drawn(name: str, tokens: Tokens) -> Non
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_service_emits_what_is_drawn(name: str) -> None:
     sources = [path.read_text() for path in (ROOT / "services" / name).rglob("*.py")]
-    assert set(chain.from_iterable(map(constructed, sources))) == {event.__name__ for event in TOPIC_OF[name].events}
+    passed_on = set(PASSED_ON) & {event for _, event in TAKES[name]}  # as they came, not made anew
+    assert set(chain.from_iterable(map(constructed, sources))) == {e.__name__ for e in set(TOPIC_OF[name].events) - passed_on}
     assert any(".emit(" in source for source in sources)
 
 
@@ -48,7 +49,9 @@ def test_the_scan_sees_calls_and_not_patterns() -> None:
 
 
 def test_each_event_has_one_topic_and_each_service_one() -> None:
-    assert Counter(chain.from_iterable(topic.events for topic in TOPICS)) == Counter(PUBLISHED)
+    """But for what is passed on down the chain."""
+    made = Counter(chain.from_iterable(topic.events for topic in TOPICS))
+    assert made == Counter(PUBLISHED) + Counter([*PASSED_ON, *PASSED_ON])
     assert Counter(topic.owner for topic in TOPICS) == Counter(SERVICES.keys())
     assert set(TAKES) == set(SERVICES)
     assert len({topic.name for topic in TOPICS}) == len(TOPICS)
@@ -59,6 +62,14 @@ def test_what_is_taken_is_published_there_by_another() -> None:
         for topic, event in taken:
             assert event in topic.events
             assert topic.owner != name
+
+
+def test_what_is_passed_on_goes_down_the_chain_and_all_copies_to_the_tracker() -> None:
+    way = [LEADS_RECEIVED, LEADS_SCORED, LEADS_ROUTED]
+    for event in PASSED_ON:
+        takers = {name: [topic for topic, taken in takes if taken is event] for name, takes in TAKES.items()}
+        assert takers == {"intake": [], "scoring": [LEADS_RECEIVED], "router": [LEADS_SCORED], "tracker": way}
+        assert [topic for topic in TOPICS if event in topic.events] == way
 
 
 def test_the_flow_runs_one_way_but_for_the_feedback() -> None:

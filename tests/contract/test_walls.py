@@ -46,7 +46,7 @@ FAULTS = {
     "a domain knows a contract": Fault("services/intake/domain/normal.py", "import shared.contracts.events", "A domain is pure"),
     "rules draw lots": Fault("shared/rules.py", "import random", "A domain is pure"),
     "handlers see the web": Fault("services/scoring/handlers.py", "import fastapi", "Handlers and stores do not see the web"),
-    "a store sees a broker": Fault("services/intake/store.py", "import aiokafka", "Handlers and stores do not see the web"),
+    "a store sees a broker": Fault("services/intake/store/leads.py", "import aiokafka", "Handlers and stores do not see the web"),
     "shared imports a service": Fault("shared/relay.py", "import services.intake.tables", "Services stand on shared"),
     "shared looks upwards": Fault("shared/db/inbox.py", "import shared.consumer", "Shared is layered too"),
     "someone chooses a bus": Fault(

@@ -90,8 +90,9 @@ async def every_decision_can_be_made_again(office: Office) -> None:
 
 
 def again(row: dict[str, Any]) -> Lead:
+    """The lead as it was decided. Of an erased one the facts are gone: its pool was chosen, and the rest is the ledger's."""
     facts = dict(row["facts"])
-    known = {name: facts.pop(name) for name in ("points", "grade", "qualification")}
+    known = {name: facts.pop(name) for name in ("points", "grade", "qualification") if name in facts}
     return Lead(row["lead_id"], facts=facts, **known)
 
 

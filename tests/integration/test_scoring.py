@@ -21,10 +21,11 @@ from shared.bus.postgres import PostgresBus
 from shared.clock import SystemClock
 from shared.consumer import dispatch
 from shared.contracts.envelope import Cause, Message, Outgoing, Received, pack, unpack, unpack_headers
-from shared.contracts.events import Contact, Event, LeadReceived, LeadScored, StageChanged
+from shared.contracts.events import Contact, Event, LeadErased, LeadMerged, LeadReceived, LeadScored, LeadUnmerged, StageChanged
 from shared.contracts.topics import LEADS_RECEIVED, LEADS_SCORED, LEADS_TRACKED
 from shared.db import migrate
 from shared.db.uow import Database
+from tests.support.events import lead_erased, lead_merged, lead_unmerged
 from tests.support.installation import Installation
 from tests.support.waiting import eventually
 
@@ -218,6 +219,84 @@ async def test_a_scorecard_that_was_rolled_back_scores_nothing(database: Databas
     assert await use(database, FLAT) == 2
     await handle(database, message(received(CLOCK.uuid7())))
     assert [(one.data.scorecard_version, one.data.points) for one in await emitted(database)] == [(2, 50)]
+
+
+# -- Down the chain ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_merge_and_its_undoing_are_passed_on_behind_the_score(database: Database) -> None:
+    lead_id, into = CLOCK.uuid7(), CLOCK.uuid7()
+    merged, unmerged = lead_merged(lead_id, into), lead_unmerged(lead_id, into)
+    messages = [message(received(lead_id)), message(merged, 2), message(unmerged, 3), message(merged, 4)]
+    await handle(database, *messages)
+    found = await emitted(database)
+    assert [(one.sequence, type(one.data)) for one in found] == [
+        (1, LeadScored),
+        (2, LeadMerged),
+        (3, LeadUnmerged),
+        (4, LeadMerged),
+    ]
+    assert [one.data for one in found[1:]] == [merged, unmerged, merged]
+    assert [one.causation for one in found] == [str(one.id) for one in messages]
+    row = await lead_row(database, lead_id)
+    assert (row["merged_into"], row["sequence"], row["points"]) == (into, 4, 30)
+
+
+async def test_an_erased_lead_leaves_its_id_and_its_sequence(database: Database) -> None:
+    lead_id, into = CLOCK.uuid7(), CLOCK.uuid7()
+    await handle(database, message(received(lead_id)), message(stage(lead_id, "won")), message(lead_merged(lead_id, into), 2))
+    erased = lead_erased(lead_id, leads=1, deliveries=2)
+    await handle(database, message(erased, 3))
+    row = await lead_row(database, lead_id)
+    assert {name: value for name, value in row.items() if value is not None} == {
+        "lead_id": lead_id,
+        "sequence": 3,
+        "erased_at": erased.erased_at,
+    }
+    last = (await emitted(database))[-1]
+    assert isinstance(last.data, LeadErased)
+    assert (last.sequence, last.data.removed) == (3, {"leads": 1}), "its own count, not intake's"
+    assert (last.data.contact_id, last.data.by, last.data.reason) == (erased.contact_id, erased.by, erased.reason)
+
+
+async def test_nothing_is_said_or_learned_of_an_erased_lead(database: Database) -> None:
+    lead_id = CLOCK.uuid7()
+    await handle(database, message(lead_erased(lead_id)))
+    before = await lead_row(database, lead_id)
+    later = [received(lead_id), stage(lead_id, "won"), lead_merged(lead_id, CLOCK.uuid7()), lead_unmerged(lead_id, CLOCK.uuid7())]
+    for sequence, event in enumerate(later, 2):
+        await handle(database, message(event, sequence))
+    assert await lead_row(database, lead_id) == before
+    [only] = await emitted(database)
+    assert (type(only.data), only.sequence, only.data.removed) == (LeadErased, 1, {})
+    await handle(database, message(lead_erased(lead_id), 9))
+    again = (await emitted(database))[-1]
+    assert (again.sequence, again.data.removed) == (2, {})
+
+
+async def test_a_lead_merged_before_its_receipt_could_be_handled(database: Database) -> None:
+    """Its receipt was a dead letter that came back late: the score is said, and what it is merged into stays."""
+    lead_id, into = CLOCK.uuid7(), CLOCK.uuid7()
+    await handle(database, message(stage(lead_id, "contacted")), message(lead_merged(lead_id, into), 2))
+    await handle(database, message(received(lead_id)))
+    row = await lead_row(database, lead_id)
+    assert (row["merged_into"], row["points"], row["stage"], row["sequence"]) == (into, 30, "contacted", 2)
+    assert [(one.sequence, type(one.data)) for one in await emitted(database)] == [(1, LeadMerged), (2, LeadScored)]
+
+
+async def test_a_dead_letter_of_an_erased_lead_is_deleted_and_counted(installation: Installation, database: Database) -> None:
+    lead_id = CLOCK.uuid7()
+    record = packed(received(lead_id))
+    poison = record._replace(value=record.value.replace(b'"website"', b"7"))
+    async with bus_of(installation) as bus, installation.running("scoring") as client:
+        publisher = await bus.publisher()
+        await publisher.publish([poison, packed(lead_merged(lead_id, CLOCK.uuid7()), 2)])
+        await publisher.publish([packed(lead_erased(lead_id), 3)])
+        [erased] = await published(bus, 1)
+        assert (await client.get("/scoring/deadletters")).json()["items"] == []
+        answer = await client.get(f"/v1/scores/{lead_id}")
+    assert (erased.sequence, erased.data.removed) == (1, {"dead_letters": 2})
+    assert (answer.status_code, answer.json()["type"]) == (410, "urn:handoff:problem:erased")
 
 
 # -- Scorecards over HTTP ------------------------------------------------------------------------------------------------------

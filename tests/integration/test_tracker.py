@@ -25,7 +25,7 @@ from shared.bus.postgres import PostgresBus
 from shared.clock import SystemClock, uuid7_floor
 from shared.consumer import dispatch
 from shared.contracts.envelope import Message, unpack
-from shared.contracts.events import Event
+from shared.contracts.events import Contact, Event
 from shared.contracts.topics import LEADS_TRACKED, TAKES
 from shared.db import migrate
 from shared.db.uow import Database
@@ -94,14 +94,20 @@ class Tracker:
         return found
 
 
-@pytest.fixture
-async def tracker(installation: Installation) -> AsyncIterator[Tracker]:
+@contextlib.asynccontextmanager
+async def running_tracker(installation: Installation) -> AsyncIterator[Tracker]:
     bus = PostgresBus(installation.admin_dsn)
     try:
         async with installation.running("tracker") as client:
             yield Tracker(client, bus, installation)
     finally:
         await bus.close()
+
+
+@pytest.fixture
+async def tracker(installation: Installation) -> AsyncIterator[Tracker]:
+    async with running_tracker(installation) as made:
+        yield made
 
 
 # -- The schema and the walls of the flow --------------------------------------------------------------------------------------
@@ -117,12 +123,25 @@ def test_the_tracker_takes_what_the_drawing_says() -> None:
 
 # -- The fold ------------------------------------------------------------------------------------------------------------------
 
-KINDS = st.lists(st.sampled_from(["scored", "queued", "assigned", "ended", "rejected"]), max_size=7)
+KINDS = st.lists(
+    st.sampled_from(
+        ["scored", "queued", "assigned", "ended", "rejected", "touched", "recognised", "active", "merged", "unmerged"]
+    ),
+    max_size=7,
+)
 
 
 def a_story(kinds: Sequence[str]) -> Story:
     story = Story().received()
     for n, kind in enumerate(kinds):
+        if kind in ("touched", "recognised"):
+            said = Contact(email=f"{n}@example.com", phone=f"+1202555010{n}", extra={"colour": "red", f"answer {n}": n})
+            touch = "recognised" if kind == "recognised" else "submission"
+            story.touched(touch, contact=said, country="FR", contact_id=str(ids.uuid7()), **{f"fact {n % 3}": n})
+            continue
+        if kind in ("merged", "unmerged"):
+            getattr(story, kind)(ids.uuid7())
+            continue
         if kind == "assigned":
             story.assigned([GRACE, ALAN][n % 2])
         elif kind == "ended":

@@ -16,20 +16,24 @@ import msgspec
 from shared.contracts.events import type_name
 from shared.contracts.topics import TAKES, TOPIC_OF
 from tests.support.ledgers import ledger_faults, queue_faults
-from tests.support.world import SERVICES, World, connected, read_world
+from tests.support.world import SERVICES, Row, World, connected, read_world
 
+# What each service said last of a lead stands in its timeline, and whoever takes it has taken it. Of an erased lead all have confirmed.
 UNSETTLED = """
 SELECT count(*) FROM intake.leads i
 LEFT JOIN scoring.leads s ON s.lead_id = i.id
 LEFT JOIN router.leads r ON r.lead_id = i.id
-LEFT JOIN tracker.leads t ON t.lead_id = i.id
+LEFT JOIN tracker.erasures x ON x.lead_id = i.id
 LEFT JOIN LATERAL (
-    SELECT max(sequence) AS stage FROM tracker.timeline e
-    WHERE e.lead_id = i.id AND e.service = 'tracker' AND e.type = 'StageChanged'
+    SELECT max(sequence) FILTER (WHERE service = 'intake') AS intake, max(sequence) FILTER (WHERE service = 'scoring') AS scoring,
+        max(sequence) FILTER (WHERE service = 'router') AS router,
+        max(sequence) FILTER (WHERE service = 'tracker' AND type = 'StageChanged') AS stage
+    FROM tracker.timeline e WHERE e.lead_id = i.id
 ) said ON true
-WHERE (s.sequence > 0 AND r.scored_sequence = s.sequence AND r.status <> 'unrouted'
-    AND t.received_seq = i.sequence AND t.scored_seq = s.sequence AND t.routed_seq = r.sequence
-    AND (said.stage IS NULL OR (s.tracked_sequence = said.stage AND r.tracked_sequence = said.stage))) IS NOT TRUE
+WHERE (x.received ?& '{intake,scoring,router,tracker}' OR (
+    x.lead_id IS NULL AND s.sequence > 0 AND r.scored_sequence = s.sequence AND r.status <> 'unrouted'
+    AND said.intake = i.sequence AND said.scoring = s.sequence AND said.router = r.sequence
+    AND (said.stage IS NULL OR (s.tracked_sequence = said.stage AND r.tracked_sequence = said.stage)))) IS NOT TRUE
 """
 
 
@@ -56,6 +60,7 @@ async def violations(connection: asyncpg.Connection, *, accepted: Collection[UUI
     return [
         *_no_loss(world, accepted),
         *_one_owner(world),
+        *_people(world),
         *_timelines(world),
         *_events_once(world, published),
         *ledger_faults(world),
@@ -103,27 +108,49 @@ def _no_loss(world: World, accepted: Collection[UUID]) -> Iterator[str]:
 
 
 def _one_owner(world: World) -> Iterator[str]:
-    """Each lead has one assignment, open or closed, or waits, or was refused; and the tracker says the same."""
+    """Each lead has one assignment, open or closed, or waits, or was refused, merged or erased; and the tracker says the same.
+
+    Assignments that a merge ended are history: an un-merge may bring another.
+    """
     by_lead = defaultdict(list)
     for row in world.assignments:
         by_lead[row["lead_id"]].append(row)
     for lead, routed in world.routed.items():
         history, status = by_lead[lead], routed["status"]
-        opened = [row for row in history if row["closed_at"] is None]
-        wanted = {"assigned": (1, 1, False), "queued": (0, 0, True), "rejected": (0, 0, False)}
-        if status == "closed":
-            sound = not opened and len(history) <= 1 and lead not in world.queue
-        else:
-            sound = (len(opened), len(history), lead in world.queue) == wanted.get(status)
-        if not sound:
-            yield f"lead {lead} is {status} with {len(history)} assignments, {len(opened)} open, queue {world.queue.get(lead)}"
+        if not _is_sound(status, history, queued=lead in world.queue):
+            opened = sum(row["closed_at"] is None for row in history)
+            yield f"lead {lead} is {status} with {len(history)} assignments, {opened} open, queue {world.queue.get(lead)}"
         told = world.tracked.get(lead)
-        if told and history and told["agent_id"] != history[-1]["agent_id"]:
+        if status == "erased" or told is None:
+            continue
+        if history and told["agent_id"] != history[-1]["agent_id"]:
             yield f"lead {lead}: the tracker names another owner than the router"
-        if told and routed["stage"] is not None and told["stage"] != routed["stage"]:
+        if routed["stage"] is not None and told["stage"] != routed["stage"]:
             yield f"lead {lead}: the tracker says {told['stage']}, the router {routed['stage']}"
     if strays := set(by_lead) - set(world.routed):
         yield f"{len(strays)} assignments of unknown leads, {_some(strays)}"
+
+
+def _is_sound(status: str, history: Sequence[Row], *, queued: bool) -> bool:
+    opened = sum(row["closed_at"] is None for row in history)
+    ended = sum(row["closed_at"] is not None and row["close_reason"] != "merged" for row in history)
+    if status in ("closed", "merged", "erased"):
+        return opened == 0 and ended <= 1 and not queued
+    wanted = {"assigned": (1, 0, False), "queued": (0, 0, True), "rejected": (0, 0, False)}
+    return (opened, ended, queued) == wanted.get(status)
+
+
+def _people(world: World) -> Iterator[str]:
+    """Who is merged or erased is so everywhere."""
+    for lead, routed in world.routed.items():
+        told = world.tracked.get(lead)
+        if told and told["merged_into"] != routed["merged_into"]:
+            yield f"lead {lead}: merged into {told['merged_into']} by the tracker, into {routed['merged_into']} by the router"
+        if (routed["status"] == "erased") != (lead in world.erased["router"]):
+            yield f"lead {lead}: the router has it {routed['status']}, and its tombstone says otherwise"
+    for service, erased in world.erased.items():
+        if odd := erased ^ world.erased["tracker"]:
+            yield f"{service} and tracker disagree on {len(odd)} erased leads, {_some(odd)}"
 
 
 def _timelines(world: World) -> Iterator[str]:
@@ -132,7 +159,8 @@ def _timelines(world: World) -> Iterator[str]:
         numbers[row["lead_id"], row["service"]].append(row["sequence"])
     for service in SERVICES:
         for lead, last in world.sequences[service].items():
-            if sorted(numbers.pop((lead, service), [])) != list(range(1, last + 1)):
+            wanted = [] if lead in world.erased["tracker"] else list(range(1, last + 1))
+            if sorted(numbers.pop((lead, service), [])) != wanted:
                 yield f"lead {lead}: what {service} said is not 1 to {last} in its timeline"
     for lead, service in numbers:
         yield f"lead {lead}: the timeline quotes {service}, which said nothing"

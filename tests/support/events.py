@@ -9,14 +9,15 @@ from uuid import UUID
 
 from shared.clock import SystemClock
 from shared.contracts.envelope import Cause, Outgoing, Received, pack, pack_headers, unpack_headers
-from shared.contracts.events import Contact, Event, LeadReceived, StageChanged
+from shared.contracts.events import Contact, Event, LeadErased, LeadMerged, LeadReceived, LeadUnmerged, StageChanged
 from shared.contracts.topics import TOPICS, Topic
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 CAUSE = Cause("request-1", TRACE)
 ids = SystemClock()
-_TOPIC_OF: dict[type[Event], Topic] = {event: topic for topic in TOPICS for event in topic.events}
+# Where an event is said first: what is passed on down the chain has more topics.
+TOPIC_OF: dict[type[Event], Topic] = {event: topic for topic in reversed(TOPICS) for event in topic.events}
 
 
 def lead_received(lead_id: UUID | None = None, **facts: Any) -> LeadReceived:
@@ -29,9 +30,22 @@ def stage_changed(lead_id: UUID | None = None, stage: str = "contacted") -> Stag
     return StageChanged(lead_id=lead_id or ids.uuid7(), stage=stage, previous="new", changed_at=AT, by="tester")
 
 
-def outgoing(event: Event, *, sequence: int = 1, id: UUID | None = None) -> Outgoing:
-    """The event as its own service emits it, on that service's topic."""
-    topic = _TOPIC_OF[type(event)]
+def lead_merged(lead_id: UUID, into: UUID, contact_id: UUID | None = None) -> LeadMerged:
+    return LeadMerged(lead_id=lead_id, into=into, contact_id=contact_id or ids.uuid7(), merged_at=AT, by="tester")
+
+
+def lead_unmerged(lead_id: UUID, into: UUID, contact_id: UUID | None = None) -> LeadUnmerged:
+    return LeadUnmerged(lead_id=lead_id, into=into, contact_id=contact_id or ids.uuid7(), unmerged_at=AT, by="tester")
+
+
+def lead_erased(lead_id: UUID, contact_id: UUID | None = None, **removed: int) -> LeadErased:
+    contact = contact_id or ids.uuid7()
+    return LeadErased(lead_id=lead_id, contact_id=contact, erased_at=AT, by="tester", reason="request", removed=removed)
+
+
+def outgoing(event: Event, *, sequence: int = 1, id: UUID | None = None, topic: Topic | None = None) -> Outgoing:
+    """The event as its own service emits it, on that service's topic; or as the service of another topic passes it on."""
+    topic = topic or TOPIC_OF[type(event)]
     source = f"/handoff/{topic.owner}"
     return pack(event, topic=topic.name, source=source, id=id or ids.uuid7(), time=AT, sequence=sequence, cause=CAUSE)
 

@@ -40,7 +40,7 @@ def policy(pools: dict[str, dict[str, int]], rules: list[Any], agents: dict[str,
 
 
 def lead(n: int) -> dict[str, Any]:
-    """The n-th lead: its product decides its pool."""
+    """The n-th lead, from a person of its own: its product decides its pool. `n` is below 10,000."""
     return {
         "source": "website",
         "first_name": f"Person {n}",

@@ -15,7 +15,7 @@ from services.router.handlers.queue import sweep
 from shared.clock import SystemClock
 from shared.consumer import dispatch
 from shared.contracts.envelope import Cause, Message, Received, unpack, unpack_headers
-from shared.contracts.events import Event, LeadScored, StageChanged
+from shared.contracts.events import Event, LeadErased, LeadMerged, LeadScored, LeadUnmerged, StageChanged
 from shared.contracts.topics import LEADS_ROUTED, LEADS_SCORED, LEADS_TRACKED
 from shared.db.uow import Database, UnitOfWork
 from shared.errors import Transient
@@ -138,6 +138,21 @@ def scored(
 def stage(lead: UUID, name: str, *, sequence: int = 1, assignment: UUID | None = None) -> Message[Any]:
     event = StageChanged(lead_id=lead, stage=name, previous="new", changed_at=NOON, by="rep", assignment_id=assignment)
     return _message(event, LEADS_TRACKED.name, sequence)
+
+
+def merged(lead: UUID, into: UUID, *, sequence: int = 2) -> Message[Any]:
+    event = LeadMerged(lead_id=lead, into=into, contact_id=ids.uuid7(), merged_at=NOON, by="test")
+    return _message(event, LEADS_SCORED.name, sequence)
+
+
+def unmerged(lead: UUID, into: UUID, *, sequence: int = 3) -> Message[Any]:
+    event = LeadUnmerged(lead_id=lead, into=into, contact_id=ids.uuid7(), unmerged_at=NOON, by="test")
+    return _message(event, LEADS_SCORED.name, sequence)
+
+
+def erased(lead: UUID, *, sequence: int = 4) -> Message[Any]:
+    event = LeadErased(lead_id=lead, contact_id=ids.uuid7(), erased_at=NOON, by="test", reason="request", removed={"leads": 1})
+    return _message(event, LEADS_SCORED.name, sequence)
 
 
 def _message(event: Event, topic: str, sequence: int) -> Message[Any]:

@@ -15,8 +15,9 @@ PAUSE = 0.2  # seconds before a request is sent again that nobody answered
 
 
 class Sender:
-    """Sends leads to several replicas of intake in turn.
+    """Sends leads to several replicas of intake in turn, each from another person.
 
+    So every lead is a new one: a touch would mean that intake forgot a key and took a lead that was sent again for one more.
     `accepted` is what it saw a 202 for, `answers` all that it met (statuses, and errors by name), `worst` the longest time in seconds
     from the first try to the 202.
     """
@@ -70,6 +71,7 @@ class Sender:
             return PAUSE, None
         self.answers[str(answer.status_code)] += 1
         if answer.status_code == httpx.codes.ACCEPTED:
+            assert answer.json()["status"] == "accepted", f"{key}: {answer.text}"
             return 0.0, UUID(answer.json()["lead_id"])
         assert answer.status_code == httpx.codes.SERVICE_UNAVAILABLE, f"{answer.status_code}: {answer.text}"
         return float(answer.headers["Retry-After"]), None

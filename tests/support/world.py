@@ -27,6 +27,7 @@ class World:
     timeline: list[Row]
     tracked: dict[UUID, Row]
     routed: dict[UUID, Row]
+    erased: dict[str, set[UUID]]
     assignments: list[Row]
     queue: dict[UUID, str]
     groups: list[Row]
@@ -48,8 +49,9 @@ async def read_world(connection: asyncpg.Connection) -> World:
         leads={name: {row["id"] for row in rows} for name, rows in leads.items()},
         sequences={name: {row["id"]: row["sequence"] for row in rows if row["sequence"]} for name, rows in leads.items()},
         timeline=await fetch("SELECT lead_id, service, sequence, event_id FROM tracker.timeline"),
-        tracked={row["lead_id"]: row for row in await fetch("SELECT lead_id, agent_id, stage FROM tracker.leads")},
-        routed={row["lead_id"]: row for row in await fetch("SELECT lead_id, status, stage FROM router.leads")},
+        tracked={row["lead_id"]: row for row in await fetch("SELECT lead_id, agent_id, stage, merged_into FROM tracker.leads")},
+        routed={row["lead_id"]: row for row in await fetch("SELECT lead_id, status, stage, merged_into FROM router.leads")},
+        erased={name: await _erased(connection, name) for name in SERVICES[1:]},
         assignments=await fetch("SELECT * FROM router.assignments ORDER BY id"),
         queue={row["lead_id"]: row["pool"] for row in await fetch("SELECT lead_id, pool FROM router.queue")},
         groups=await fetch("SELECT * FROM router.groups ORDER BY id"),
@@ -59,6 +61,10 @@ async def read_world(connection: asyncpg.Connection) -> World:
         outboxes={name: await connection.fetchval(f"SELECT count(*) FROM {name}.outbox") for name in SERVICES},
         dead={name: await connection.fetchval(f"SELECT count(*) FROM {name}.dead_letters") for name in SERVICES},
     )
+
+
+async def _erased(connection: asyncpg.Connection, service: str) -> set[UUID]:
+    return {row["lead_id"] for row in await connection.fetch(f"SELECT lead_id FROM {service}.leads WHERE erased_at IS NOT NULL")}
 
 
 @contextlib.asynccontextmanager

@@ -1,51 +1,27 @@
 """Field mapping: from what a source sends to the normal form's names.
 
-A mapping has three parts. `fields` maps a path in the payload to a normal field (`{"data.mail": "email"}`); where it is silent, known
-spellings are recognised. `facts` names the custom answers that rules may ask. `defaults` fills fact fields that the payload
-leaves out.
-What is mapped to nothing is kept under its path.
+A mapping has three parts. `fields` maps a path in the payload to a normal field (`{"data.mail": "email"}`), or to `custom`, which keeps it
+as a custom answer whatever it is called; a `*` in a path stands for any one step. `facts` names the custom answers that rules may ask.
+`defaults` fills fact fields that the payload leaves out. A source's own mapping lies over that of its kind of sender; where both
+are silent, known spellings are recognised. What is mapped to nothing is kept under its path.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Mapping as Dict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from services.intake.domain.normal import CONTACT_FIELDS, FACT_FIELDS
+from services.intake.domain.fields import FACT_FIELDS, NORMAL_FIELDS, NUMBER_FIELDS
+from services.intake.domain.quality.text import as_text
+from services.intake.domain.spellings import known_field
 
-NORMAL_FIELDS = frozenset((*CONTACT_FIELDS, *FACT_FIELDS))
+CUSTOM = "custom"
 MAX_ANSWERS = 500
 MAX_TEXT = 20_000
-
-# Spellings that forms and platforms use, compared without case, blanks, hyphens and underscores.
-SPELLINGS = {
-    "name": "name fullname yourname contactname leadname",
-    "first_name": "firstname givenname fname forename vorname prenom",
-    "last_name": "lastname familyname surname lname nachname nom",
-    "email": "email emailaddress mail youremail workemail businessemail useremail",
-    "phone": "phone phonenumber tel telephone mobile mobilephone cell yourphone workphone telefon",
-    "company": "company companyname organisation organization employer firma",
-    "street": "street streetaddress address address1 addressline1",
-    "message": "message comment comments notes yourmessage enquiry inquiry description question",
-    "country": "country countrycode",
-    "region": "region state province county",
-    "city": "city town",
-    "postcode": "postcode postalcode zip zipcode plz",
-    "language": "language lang locale",
-    "product": "product productinterest interest model service",
-    "campaign": "campaign utmcampaign campaignname",
-    "medium": "medium utmmedium",
-    "job_title": "jobtitle title position role",
-    "company_size": "companysize employees numberofemployees",
-    "budget": "budget price maxbudget",
-    "currency": "currency",
-    "timeframe": "timeframe timeline whenbuying",
-    "tags": "tags",
-}
-KNOWN = {spelling: field for field, spellings in SPELLINGS.items() for spelling in spellings.split()}
-_NOISE = str.maketrans("", "", " -_.[]")
+MAX_KEY = 200
 
 
 class MappingError(ValueError):
@@ -58,9 +34,42 @@ class MappingError(ValueError):
 
 @dataclass(frozen=True)
 class Mapping:
-    fields: Dict[str, str]
-    facts: frozenset[str]
-    defaults: Dict[str, Any]
+    """A source's mapping, or as `Mapping(sender.mapping, frozenset(sender.facts))` that of its kind of sender."""
+
+    fields: Dict[str, str] = field(default_factory=dict)
+    facts: frozenset[str] = frozenset()
+    defaults: Dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def patterns(self) -> list[tuple[list[str], str]]:
+        """The paths with a `*`, as steps."""
+        return [(path.split("."), field) for path, field in self.fields.items() if "*" in path]
+
+    def field_at(self, path: str) -> str | None:
+        """What this mapping says of a path: a normal field, `custom`, or None where it is silent."""
+        if found := self.fields.get(path):
+            return found
+        if path in self.facts:
+            return CUSTOM
+        if self.patterns:
+            steps = path.split(".")
+            return next((field for pattern, field in self.patterns if _matches(pattern, steps)), None)
+        return None
+
+
+def _matches(pattern: list[str], steps: list[str]) -> bool:
+    return len(pattern) == len(steps) and all(one in ("*", step) for one, step in zip(pattern, steps, strict=True))
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A payload, mapped. `used` says which path filled a field; `unmapped` are the paths that nobody decided about."""
+
+    fields: dict[str, Any] = field(default_factory=dict)
+    custom: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    unmapped: list[str] = field(default_factory=list)
+    used: dict[str, str] = field(default_factory=dict)
 
 
 def parse_mapping(document: Dict[str, Any]) -> Mapping:
@@ -68,34 +77,65 @@ def parse_mapping(document: Dict[str, Any]) -> Mapping:
     fields = dict(document.get("fields") or {})
     defaults = dict(document.get("defaults") or {})
     facts = frozenset(document.get("facts") or ())
-    for path, field in fields.items():
-        if field not in NORMAL_FIELDS:
-            raise MappingError(f"/fields/{path}", f"{field} is no field; choose one of {', '.join(sorted(NORMAL_FIELDS))}")
-    for field in defaults:
-        if field not in FACT_FIELDS:
-            raise MappingError(f"/defaults/{field}", f"only a fact field has a default: {', '.join(sorted(FACT_FIELDS))}")
+    for path, name in fields.items():
+        if name not in NORMAL_FIELDS and name != CUSTOM:
+            choices = ", ".join([*sorted(NORMAL_FIELDS), CUSTOM])
+            raise MappingError(f"/fields/{path}", f"{name} is no field; choose one of {choices}")
+    for name in defaults:
+        if name not in FACT_FIELDS:
+            raise MappingError(f"/defaults/{name}", f"only a fact field has a default: {', '.join(sorted(FACT_FIELDS))}")
     if clash := facts & NORMAL_FIELDS:
         raise MappingError("/facts", f"{', '.join(sorted(clash))}: a normal field has its block already")
     return Mapping(fields, facts, defaults)
 
 
-def map_payload(payload: Dict[str, Any], mapping: Mapping) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
-    """Splits a payload into normal fields and custom answers, with warnings. The first value of a field wins."""
-    fields: dict[str, Any] = {}
-    custom: dict[str, Any] = {}
-    warnings: list[str] = []
+NOTHING = Mapping()
+
+
+def map_payload(payload: Dict[str, Any], mapping: Mapping, base: Mapping = NOTHING) -> Mapped:
+    """Splits a payload into normal fields and custom answers.
+
+    `base` is the mapping of the source's kind of sender. What a mapping says comes before what a path sounds like; after that the first
+    value of a field that is not blank wins.
+    """
+    mapped = Mapped()
+    guesses: list[tuple[str, str, Any]] = []
     for n, (path, raw) in enumerate(flatten(payload)):
         if n >= MAX_ANSWERS:
-            warnings.append(f"only the first {MAX_ANSWERS} answers are kept")
+            mapped.warnings.append(f"only the first {MAX_ANSWERS} answers are kept")
             break
-        key = storable_text(path)[:200]
-        value = _storable(key, raw, warnings)
-        field = mapping.fields.get(path) or (None if path in mapping.facts else _known(path))
-        if field is None or field in fields or value is None:
-            custom[key] = value
-        else:
-            fields[field] = _shaped(field, value)
-    return fields, custom, warnings
+        key = storable_text(path)[:MAX_KEY]
+        value = _storable(key, raw, mapped.warnings)
+        said = mapping.field_at(path) or base.field_at(path)
+        if said == CUSTOM:
+            _keep(mapped, key, value)
+        elif said is None:
+            guesses.append((path, key, value))
+        elif not _fill(mapped, said, path, value):
+            _keep(mapped, key, value)
+    for path, key, value in guesses:
+        guess = known_field(path)
+        if guess is None or not _fill(mapped, guess, path, value):
+            _keep(mapped, key, value)
+            mapped.unmapped.append(key)
+    return mapped
+
+
+def _fill(mapped: Mapped, name: str, path: str, value: Any) -> bool:
+    if name in mapped.fields or value is None or value == [] or (isinstance(value, str) and not value.strip()):
+        return False
+    mapped.fields[name] = _shaped(name, value)
+    mapped.used[name] = storable_text(path)[:MAX_KEY]
+    return True
+
+
+def _keep(mapped: Mapped, key: str, value: Any) -> None:
+    """Under its path, or, where two long paths begin alike, under one with a number behind it."""
+    n = 2
+    name = key
+    while name in mapped.custom:
+        name, n = f"{key} ({n})", n + 1
+    mapped.custom[name] = value
 
 
 def flatten(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -110,19 +150,10 @@ def flatten(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def _known(path: str) -> str | None:
-    return KNOWN.get(path.rpartition(".")[2].lower().translate(_NOISE))
-
-
-def _shaped(field: str, value: Any) -> Any:
-    if field == "tags":
-        items = value if isinstance(value, list) else str(value).split(",")
-        return [str(item).strip() for item in items][:50]
-    if isinstance(value, list):
-        return ", ".join(str(item) for item in value)
-    if isinstance(value, bool | dict):
-        return str(value).lower()
-    return value if field in ("company_size", "budget") else str(value)
+def _shaped(name: str, value: Any) -> Any:
+    if name == "tags":
+        return [as_text(item).strip() for item in (value if isinstance(value, list) else as_text(value).split(","))]
+    return value if name in NUMBER_FIELDS and not isinstance(value, list | bool) else as_text(value)
 
 
 def _storable(path: str, value: Any, warnings: list[str]) -> Any:
@@ -132,7 +163,7 @@ def _storable(path: str, value: Any, warnings: list[str]) -> Any:
     if not isinstance(value, str):
         return value
     clean = storable_text(value)
-    if clean != value:
+    if "\ufffd" in clean:  # some senders' readers have replaced them already
         warnings.append(f"{path}: characters that cannot be stored were replaced")
     if len(clean) > MAX_TEXT:
         warnings.append(f"{path}: cut to {MAX_TEXT} characters")

@@ -1,7 +1,8 @@
 """The normal form: what every lead looks like, whatever its source called things.
 
 Fields fall into two blocks. Contact fields say who the person is; fact fields are what a rule may ask and hold no contact data. What
-has no field of its own is kept under `custom`: as contact data, unless the source's mapping marks it as a fact.
+has no field of its own is kept under `custom`: as contact data, unless the source's mapping marks it as a fact. How each kind of value is
+read is in quality/.
 """
 
 from __future__ import annotations
@@ -10,82 +11,46 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-CONTACT_FIELDS = ("name", "first_name", "last_name", "email", "phone", "company", "street", "message")
-FACT_FIELDS = (
-    "country",
-    "region",
-    "city",
-    "postcode",
-    "language",
-    "product",
-    "campaign",
-    "medium",
-    "job_title",
-    "company_size",
-    "budget",
-    "currency",
-    "timeframe",
-    "tags",
-)
-NUMBERS = frozenset({"company_size", "budget"})
-UPPER = frozenset({"country", "currency"})
-
-# Mail providers whose domain says nothing about a company. Not complete, and need not be: a wrong guess costs a few points.
-FREE_MAIL = frozenset(
-    [
-        "163.com",
-        "aol.com",
-        "fastmail.com",
-        "free.fr",
-        "gmail.com",
-        "gmx.com",
-        "gmx.de",
-        "gmx.net",
-        "googlemail.com",
-        "hotmail.co.uk",
-        "hotmail.com",
-        "hotmail.fr",
-        "icloud.com",
-        "laposte.net",
-        "libero.it",
-        "live.com",
-        "mac.com",
-        "mail.com",
-        "mail.ru",
-        "me.com",
-        "msn.com",
-        "naver.com",
-        "orange.fr",
-        "outlook.com",
-        "outlook.de",
-        "pm.me",
-        "proton.me",
-        "protonmail.com",
-        "qq.com",
-        "t-online.de",
-        "web.de",
-        "yahoo.co.jp",
-        "yahoo.co.uk",
-        "yahoo.com",
-        "yahoo.de",
-        "yahoo.fr",
-        "yandex.ru",
-        "ymail.com",
-    ]
-)
+from services.intake.domain.facts import Facts, is_dropped, known_country, put_fact, read_facts, read_line
+from services.intake.domain.fields import CLICK_FIELDS
+from services.intake.domain.identity import Identifier, Kind
+from services.intake.domain.quality.consent import read_consent
+from services.intake.domain.quality.mail import Mail, read_mail
+from services.intake.domain.quality.names import proper_case
+from services.intake.domain.quality.notes import Notes
+from services.intake.domain.quality.origin import channel_of, is_click_id, is_filled
+from services.intake.domain.quality.phone import Phone, read_phone
+from services.intake.domain.quality.text import as_text, one_line
+from services.intake.domain.senders.shape import Consent
 
 
 class Unreachable(ValueError):
-    """Nobody could answer this lead: it has neither an e-mail address nor a phone number."""
+    """Nobody could answer this lead: it has no e-mail address and no phone number, or none that works.
+
+    `reasons` says of each that was given what is wrong with it. `field` is the first of them, or the e-mail address where none was given.
+    """
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        odd = "; ".join(f"{field} {reason}" for field, reason in reasons.items())
+        super().__init__("needs an email or a phone, so that somebody can answer" + (f": {odd}" if odd else ""))
+        self.reasons = dict(reasons)
+        self.field = next(iter(reasons), "email")
 
 
 @dataclass(frozen=True)
 class NormalLead:
-    """A lead in normal form: its two blocks, and what was odd about it."""
+    """A lead in normal form: its two blocks, and what was odd about it.
+
+    `changes` are `{"field", "sent", "kept", "why"}` for each value that is not as it was sent; they are contact data and stay with intake.
+    `identifiers` are what the person is recognised by.
+    """
 
     contact: dict[str, Any]
     facts: dict[str, Any]
     warnings: list[str]
+    changes: list[dict[str, Any]]
+    identifiers: tuple[Identifier, ...]
+    consents: tuple[Consent, ...]
 
 
 def normalise(
@@ -93,76 +58,137 @@ def normalise(
     custom: Mapping[str, Any],
     *,
     source: str,
+    region: str | None = None,
     defaults: Mapping[str, Any],
     fact_keys: Collection[str],
 ) -> NormalLead:
-    """Sorts normal fields and custom answers into the two blocks and derives facts. Raises Unreachable."""
-    warnings: list[str] = []
-    contact = {name: value for name in CONTACT_FIELDS if (value := _clean(fields.get(name))) is not None}
-    facts: dict[str, Any] = {"source": source}
-    for name in FACT_FIELDS:
-        value = _clean(fields.get(name))
-        if value is None:
-            value = defaults.get(name)
-        if value is not None:
-            _put(facts, name, value, warnings)
+    """Sorts normal fields and custom answers into the two blocks, brings them into normal form and derives facts. Raises Unreachable.
+
+    `region` (ISO 3166 alpha-2) is whose customs the source's phone numbers follow, where the lead itself names no country. What cannot be
+    read is marked with a warning and kept as it was sent. A normal lead's normal form is itself.
+    """
+    notes = Notes()
+    facts = read_facts(fields, source, defaults, notes)
+    contact = _contact(fields, notes)
+    mail, phone = _mail(fields, notes), _phone(fields, known_country(facts) or region, notes)
+    _require_reachable(mail, phone)
+    _put_ways(contact, facts, mail, phone)
     extra = {}
     for key, value in custom.items():
         if key in fact_keys:
             facts.setdefault(key, value)
         else:
             extra[key] = value
+    if channel := channel_of(facts):
+        facts.setdefault("channel", channel)
     if extra:
         contact["extra"] = extra
-    if "email" not in contact and "phone" not in contact:
-        raise Unreachable("needs an email or a phone, so that somebody can answer")
-    _derive(contact, facts, warnings)
-    return NormalLead(contact, facts, warnings)
+    return NormalLead(
+        contact, facts, notes.warnings, notes.changes, _identifiers(fields, facts, mail, phone), _consents(fields.get("consent"))
+    )
 
 
-def _clean(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.strip() or None
-    return None if value == [] else value
+# -- Contact ---------------------------------------------------------------------------------------------------------------------
 
 
-def _put(facts: dict[str, Any], name: str, value: Any, warnings: list[str]) -> None:
-    if name in UPPER and isinstance(value, str):
-        value = value.upper()
-    elif name == "language" and isinstance(value, str):
-        value = value.lower()
-    elif name in NUMBERS and isinstance(value, str):
-        number = _number(value)
-        if number is None:
-            warnings.append(f"{name}: not a number, kept as text")
-        else:
-            value = number
-    facts[name] = value
+def _contact(fields: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
+    """The contact block without the ways to reach the person."""
+    contact = {}
+    for name in ("name", "first_name", "last_name", "company"):
+        if kept := _name(name, fields.get(name), notes):
+            contact[name] = kept
+    if "name" not in contact and (parts := [contact[part] for part in ("first_name", "last_name") if part in contact]):
+        contact["name"] = " ".join(parts)
+    if street := read_line("street", fields.get("street"), contact, notes):
+        contact["street"] = street
+    if message := as_text(fields.get("message")).strip():
+        contact["message"] = message
+    return contact
 
 
-def _number(text: str) -> int | float | None:
-    """`25,000`, `$1200.50` and `50 000` as numbers; None for what is not one."""
-    digits = text.strip("$€£ ").replace(",", "").replace(" ", "").replace("\u00a0", "")
-    if not digits.isascii() or len(digits) > 15:
+def _name(field: str, value: Any, notes: Notes) -> str | None:
+    text = one_line(as_text(value))
+    if not text or is_dropped(field, text, notes):
         return None
-    try:
-        return int(digits) if digits.isdigit() else round(float(digits), 2) if digits[:1].isdigit() else None
-    except ValueError:
+    kept = text if field == "company" else proper_case(text, surname=field == "last_name")
+    return notes.keep(field, value, kept, "blanks and case")
+
+
+def _mail(fields: Mapping[str, Any], notes: Notes) -> Mail | None:
+    sent = fields.get("email")
+    if not (text := one_line(as_text(sent))):
         return None
+    mail = read_mail(text)
+    if mail.warning:
+        notes.warn("email", mail.warning)
+    notes.keep("email", sent, mail.text, "its normal form")
+    return mail
 
 
-def _derive(contact: Mapping[str, Any], facts: dict[str, Any], warnings: list[str]) -> None:
-    facts["has_phone"] = "phone" in contact
-    facts["has_email"] = "email" in contact
-    facts["email_kind"] = "none"
-    if email := contact.get("email"):
-        local, _, domain = str(email).rpartition("@")
-        domain = domain.lower()
-        if not local or "." not in domain or " " in email:
-            facts["email_kind"] = "invalid"
-            warnings.append("email: does not look like an address")
-        elif domain in FREE_MAIL:
-            facts["email_kind"] = "free"
-        else:
-            facts["email_kind"] = "company"
-            facts["company_domain"] = domain
+def _phone(fields: Mapping[str, Any], region: str | None, notes: Notes) -> Phone | None:
+    sent = fields.get("phone")
+    if not (text := one_line(as_text(sent).strip().replace("\n", ";"))):
+        return None
+    phone = read_phone(text, region.upper() if region else None)
+    if phone.warning:
+        notes.warn("phone", phone.warning)
+    notes.keep("phone", sent, phone.text, "E.164")
+    return phone
+
+
+def _require_reachable(mail: Mail | None, phone: Phone | None) -> None:
+    ways = {"email": mail, "phone": phone}
+    if not any(way and way.kind != "invalid" for way in ways.values()):
+        raise Unreachable({name: way.warning or way.kind for name, way in ways.items() if way})
+
+
+def _put_ways(contact: dict[str, Any], facts: Facts, mail: Mail | None, phone: Phone | None) -> None:
+    """`has_email` is true of an address that does not work, too: scorecards take it back by `email_kind`."""
+    facts["has_phone"] = phone is not None and phone.kind != "invalid"
+    facts["has_email"] = mail is not None
+    facts["email_kind"] = mail.kind if mail else "none"
+    facts["phone_kind"] = phone.kind if phone else "none"
+    if mail:
+        contact["email"] = mail.text
+        if mail.role:
+            facts["email_role"] = True
+        if mail.company:
+            facts["company_domain"] = mail.company
+    if phone:
+        contact["phone"] = phone.text
+        if phone.kind == "valid":
+            facts["phone_type"] = phone.type
+        if phone.country:
+            facts["phone_country"] = phone.country
+
+
+# -- What goes with a lead ---------------------------------------------------------------------------------------------------------
+
+
+def identify(fields: Mapping[str, Any], *, region: str | None = None) -> tuple[Identifier, ...]:
+    """What a person is recognised by, of `email`, `phone`, `visitor_id` and ad clicks; what is invalid tells nothing."""
+    facts: Facts = {}
+    for name in CLICK_FIELDS:
+        if name in fields:
+            put_fact(facts, name, fields[name], Notes())
+    return _identifiers(fields, facts, _mail(fields, Notes()), _phone(fields, region, Notes()))
+
+
+def _identifiers(fields: Mapping[str, Any], facts: Facts, mail: Mail | None, phone: Phone | None) -> tuple[Identifier, ...]:
+    found = []
+    if mail and mail.key:
+        found.append(Identifier(Kind.EMAIL, mail.key))
+    if phone and phone.e164:
+        found.append(Identifier(Kind.PHONE, phone.e164))
+    found += [
+        Identifier(Kind.CLICK, f"{name}:{facts[name]}") for name in CLICK_FIELDS if name in facts and is_click_id(facts[name])
+    ]
+    visitor = one_line(as_text(fields.get("visitor_id")))
+    if visitor and is_filled(visitor):
+        found.append(Identifier(Kind.VISITOR, visitor))
+    return tuple(found)
+
+
+def _consents(value: Any) -> tuple[Consent, ...]:
+    said = read_consent(value)
+    return (Consent("contact", *said),) if said else ()

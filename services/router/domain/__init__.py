@@ -13,6 +13,7 @@ from services.router.domain.decision import (
     in_order,
     match_lead,
     reject,
+    restore,
 )
 from services.router.domain.ledger import (
     AGENT_CHANGED,
@@ -84,6 +85,7 @@ __all__ = [
     "match_lead",
     "period_at",
     "reject",
+    "restore",
     "shares",
     "to_document",
 ]

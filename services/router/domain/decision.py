@@ -55,6 +55,7 @@ class Outcome(StrEnum):
     ASSIGNED = "assigned"
     QUEUED = "queued"  # every member of the pool is stopped by a gate
     REJECTED = "rejected"  # the qualification is not routed; revisable when the lead is scored again
+    RESTORED = "restored"  # back with the agent who had it: a merge was undone. No turn of the pool's rotation
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,8 @@ class Decision:
         members = self.eligible + sum(self.stopped.values())
         if self.winner is None:
             return f"Nobody can receive: {chosen}, and {_stops(self.stopped) or 'it has no members'}."
+        if self.outcome is Outcome.RESTORED:
+            return f"Back with the agent who had it in pool {self.pool}: its merge into another lead was undone."
         before = self.winner.before
         standing = f"this one was entitled to {_turns(before.entitled)} turns and had received {before.received}"
         return f"Next in turn by weight: {chosen}, {self.eligible} of {members} members can receive, and {standing}."
@@ -121,7 +124,7 @@ class Decision:
             agent_id=winner.agent_id,
             lead_id=self.lead_id,
             pool=self.pool,
-            turn=True,
+            turn=self.outcome is Outcome.ASSIGNED,
             period=winner.period,
         )
 
@@ -141,6 +144,29 @@ def decide(lead: Lead, policy: Policy, state: GroupState, now: datetime) -> Deci
 def decide_in_pool(lead: Lead, pool: str, state: GroupState, now: datetime, *, rule: str | None = None) -> Decision:
     """Decides a lead whose pool is known already, as in a hold queue; `rule` is the one that chose the pool."""
     return _give(lead, facts_of(lead), Match(rule, pool), state, now)
+
+
+def restore(lead: Lead, agent_id: UUID, pool: str, state: GroupState, now: datetime) -> Decision | None:
+    """The decision that gives a lead back to the agent who had it in this pool; None where that one is not in it any more or may not
+    receive now. No turn: whose turn it is stays as it was.
+
+    Raises NotInGroup when the pool belongs to another group.
+    """
+    now = state.roll(now)
+    rotation = state.pool(pool).rotation
+    if agent_id not in rotation or state.availability(agent_id, now):
+        return None
+    return Decision(
+        lead_id=lead.lead_id,
+        outcome=Outcome.RESTORED,
+        qualification=lead.qualification,
+        facts=facts_of(lead),
+        now=now,
+        pool=pool,
+        winner=_winner(agent_id, pool, state, turn=False),
+        eligible=rotation.eligible_count,
+        stopped=state.pool(pool).stopped,
+    )
 
 
 def reject(lead: Lead, policy: Policy, now: datetime) -> Decision | None:
@@ -177,19 +203,19 @@ def _give(lead: Lead, facts: Mapping[str, Any], found: Match, state: GroupState,
         now=now,
         rule=found.rule,
         pool=found.pool,
-        winner=None if agent_id is None else _winner(agent_id, found.pool, state),
+        winner=None if agent_id is None else _winner(agent_id, found.pool, state, turn=True),
         eligible=pool.rotation.eligible_count,
         stopped=pool.stopped,
     )
 
 
-def _winner(agent_id: UUID, pool: str, state: GroupState) -> Winner:
+def _winner(agent_id: UUID, pool: str, state: GroupState, *, turn: bool) -> Winner:
     rotation, agent, today = state.pool(pool).rotation, state.agent(agent_id), state.today(agent_id)
     before = rotation.counters(agent_id)
     return Winner(
         agent_id=agent_id,
         before=before,
-        after=Counters(before.entitled + rotation.share(agent_id), before.received + 1),
+        after=Counters(before.entitled + rotation.share(agent_id), before.received + 1) if turn else before,
         open=agent.open + 1,
         open_cap=agent.open_cap,
         daily=agent.received(today) + 1,

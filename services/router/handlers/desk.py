@@ -18,16 +18,17 @@ from services.router.domain import (
     GroupState,
     Match,
     Outcome,
-    Winner,
     decide_in_pool,
     match_lead,
     reject,
+    restore,
 )
 from services.router.handlers.memory import ActivePolicy, Memory, active_policy
+from services.router.handlers.rows import Place, decision_row, lead_assigned, view_of
 from services.router.store import Assignment, DecisionRow, Lead, Queued
 from shared.contracts.envelope import Cause
-from shared.contracts.events import Event, LeadAssigned, LeadQueued, LeadRejected
-from shared.db.uow import UnitOfWork, to_json
+from shared.contracts.events import Event, LeadQueued, LeadRejected
+from shared.db.uow import UnitOfWork
 from shared.errors import Transient
 
 SNAPSHOT_EVERY = 2000  # ledger entries
@@ -97,6 +98,16 @@ class Desk:
 
     # -- What happens to leads
 
+    async def leads(self, ids: Iterable[UUID]) -> dict[UUID, Lead]:
+        """These leads, with the rows of those that are known locked. The others are new, and will be written."""
+        wanted = list(ids)
+        found = await store.lock_leads(self.uow, wanted)
+        for id in wanted:
+            if id not in found:
+                found[id] = Lead(id)
+                self.add(found[id])
+        return found
+
     def add(self, lead: Lead) -> None:
         """A lead that this service did not know before."""
         self._writes.new_leads[lead.lead_id] = lead
@@ -108,10 +119,10 @@ class Desk:
 
     def reject(self, lead: Lead, cause: Cause) -> bool:
         """Rejects a lead whose qualification is not routed; False for one that is routed."""
-        decision = reject(_view(lead), self.active.policy, self.uow.now)
+        decision = reject(view_of(lead), self.active.policy, self.uow.now)
         if decision is None:
             return False
-        self._record(lead, decision, None, None)
+        self._record(decision, None, None)
         self.refuse(lead, "not-routed", decision.reason, cause)
         return True
 
@@ -125,19 +136,31 @@ class Desk:
         self._writes.events.append((rejected, lead.next_sequence(), cause))
 
     def match(self, lead: Lead) -> Match:
-        return match_lead(_view(lead), self.active.policy)
+        return match_lead(view_of(lead), self.active.policy)
 
     def decide(self, lead: Lead, match: Match, cause: Cause, *, waiting: bool = False, join: bool = False) -> Outcome:
         """Decides a lead in a pool; `waiting` for one already in its queue, `join` for one that has to queue behind others."""
         group, state = self.state_of_pool(match.pool)
         number = state.number
-        decision = decide_in_pool(_view(lead), match.pool, state, self.uow.now, rule=match.rule)
+        decision = decide_in_pool(view_of(lead), match.pool, state, self.uow.now, rule=match.rule)
         if decision.winner and not join:
             self._assign(lead, decision, group, state, number, cause, waiting=waiting)
             return Outcome.ASSIGNED
         if not waiting:
             self._wait(lead, decision, group, number, cause)
         return Outcome.QUEUED
+
+    def restore(self, lead: Lead, agent_id: UUID, pool: str, cause: Cause) -> bool:
+        """Gives a lead back to the agent who had it in this pool; False where that one is not there any more or may not receive."""
+        if pool not in self.active.group_of_pool:
+            return False
+        group, state = self.state_of_pool(pool)
+        number = state.number
+        decision = restore(view_of(lead), agent_id, pool, state, self.uow.now)
+        if decision is None:
+            return False
+        self._assign(lead, decision, group, state, number, cause, waiting=False)
+        return True
 
     def _assign(
         self, lead: Lead, decision: Decision, group: int, state: GroupState, number: int, cause: Cause, *, waiting: bool
@@ -147,7 +170,7 @@ class Desk:
         entry = decision.entry(number + 1)
         state.apply(entry)
         assignment = Assignment(
-            self._record(lead, decision, group, number),
+            self._record(decision, group, number),
             lead.lead_id,
             decision.winner.agent_id,
             decision.pool,
@@ -169,7 +192,7 @@ class Desk:
         self._writes.queued.append(Queued(lead.lead_id, decision.pool, decision.rule, lead.points, decision.now))
         lead.status = "queued"
         self.change(lead)
-        self._record(lead, decision, group, number, outcome=Outcome.QUEUED, why=why)
+        self._record(decision, group, number, outcome=Outcome.QUEUED, why=why)
         event = LeadQueued(
             lead_id=lead.lead_id,
             pool=decision.pool,
@@ -195,7 +218,6 @@ class Desk:
 
     def _record(
         self,
-        lead: Lead,
         decision: Decision,
         group: int | None,
         number: int | None,
@@ -206,27 +228,8 @@ class Desk:
         """Keeps the decision in full; returns its id, which is also the id of the assignment that it makes."""
         id = self.uow.clock.uuid7()
         self._ordinal += 1
-        made = outcome or decision.outcome
-        self._writes.decisions.append(
-            DecisionRow(
-                id,
-                lead.lead_id,
-                decision.now,
-                self.active.policy.version,
-                group,
-                number,
-                self._ordinal,
-                made.value,
-                decision.rule,
-                decision.pool,
-                decision.agent_id if made is Outcome.ASSIGNED else None,
-                why or decision.reason,
-                decision.eligible,
-                to_json(decision.stopped) if decision.stopped else "{}",
-                to_json(_counters(decision.winner)) if decision.winner and made is Outcome.ASSIGNED else None,
-                to_json(decision.facts),
-            )
-        )
+        place = Place(self.active.policy.version, group, number, self._ordinal)
+        self._writes.decisions.append(decision_row(id, decision, place, outcome or decision.outcome, why or decision.reason))
         return id
 
     # -- Writing
@@ -275,47 +278,6 @@ class Desk:
         )
         for lead, decision, sequence, assignment_id, cause in writes.decided:
             assert decision.winner is not None
-            assert decision.pool is not None
-            event = LeadAssigned(
-                lead_id=lead.lead_id,
-                assignment_id=assignment_id,
-                agent_id=decision.winner.agent_id,
-                agent_name=names[decision.winner.agent_id]["name"],
-                pool=decision.pool,
-                rule=decision.rule,
-                why=decision.reason,
-                policy_version=self.active.policy.version,
-                received_at=lead.received_at or decision.now,
-                assigned_at=decision.now,
-                points=lead.points,
-                grade=lead.grade,
-                qualification=lead.qualification,
-                facts=lead.facts or {},
-            )
+            name = names[decision.winner.agent_id]["name"]
+            event = lead_assigned(lead, decision, assignment_id, name, self.active.policy.version)
             self.uow.emit(event, sequence=sequence, cause=cause)
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """A lead as the domain asks for it."""
-
-    lead_id: UUID
-    facts: dict[str, object]
-    points: int
-    grade: str
-    qualification: str
-
-
-def _counters(winner: Winner) -> dict[str, object]:
-    """How the winner stood before and after, its caps beside what they count."""
-    return {
-        "before": {"received": winner.before.received, "difference": winner.before.difference},
-        "after": {"received": winner.after.received, "difference": winner.after.difference},
-        "open": (winner.open, winner.open_cap),
-        "daily": (winner.daily, winner.daily_cap),
-        "period": winner.period,
-    }
-
-
-def _view(lead: Lead) -> _View:
-    return _View(lead.lead_id, lead.facts or {}, lead.points, lead.grade, lead.qualification)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from services.router import store
 from services.router.domain import Match
@@ -18,7 +17,8 @@ from shared.db.uow import UnitOfWork
 async def route_leads(messages: Sequence[Message[LeadScored]], uow: UnitOfWork) -> None:
     """Decides a batch of scored leads, in the batch's order.
 
-    A lead not yet decided, or refused before, is decided. One that waits is ranked anew; one that is owned or over is recorded.
+    A lead not yet decided, or refused before, is decided. One that waits is ranked anew; one that is owned, over or merged into another
+    is recorded; of an erased one nothing is.
     While others wait for a pool, new leads join its queue and one drain decides, best and oldest first.
     """
     desk = await Desk.open(uow)
@@ -27,23 +27,16 @@ async def route_leads(messages: Sequence[Message[LeadScored]], uow: UnitOfWork) 
     _, waiting = await store.where_leads_are(uow, ids)
     pools = {match.pool for match in matches.values()} | set(waiting.values())
     await desk.lock({desk.active.group_of_pool[pool] for pool in pools})
-    known = await store.lock_leads(uow, ids)
-    await _rerank(desk, [message for message in messages if _status(known, message) == "queued"])
+    leads = await desk.leads(ids)
+    await _rerank(desk, [message for message in messages if leads[message.lead_id].status == "queued"])
     busy = await store.pools_with_queue(uow, pools)
     for message in messages:
-        lead = known.get(message.lead_id)
-        if lead is None:
-            lead = Lead(message.lead_id)
-            desk.add(lead)
-        _route(desk, _scored(lead, message), message, matches[message.lead_id], busy)
+        lead = leads[message.lead_id]
+        if lead.status != "erased":
+            _route(desk, _scored(lead, message), message, matches[message.lead_id], busy)
     await desk.write()
     if busy:
         await drain(desk, busy, messages[0].as_cause)
-
-
-def _status(known: dict[UUID, Lead], message: Message[LeadScored]) -> str | None:
-    lead = known.get(message.lead_id)
-    return lead.status if lead else None
 
 
 def _route(desk: Desk, lead: Lead, message: Message[LeadScored], match: Match, busy: set[str]) -> None:
@@ -58,10 +51,10 @@ def _route(desk: Desk, lead: Lead, message: Message[LeadScored], match: Match, b
 
 
 def _scored(lead: Lead, message: Message[LeadScored]) -> Lead:
-    """The lead as this score leaves it. An older score than the one it has changes nothing."""
-    if message.sequence > lead.scored_sequence:
+    """The lead as this score leaves it. An older one than what was taken of it last changes nothing, unless it has none."""
+    if message.sequence > lead.scored_sequence or lead.facts is None:
         scored = message.data
-        lead.scored_sequence = message.sequence
+        lead.scored_sequence = max(lead.scored_sequence, message.sequence)
         lead.received_at, lead.facts = scored.received_at, scored.facts
         lead.points, lead.grade, lead.qualification = scored.points, scored.grade, scored.qualification
     return lead

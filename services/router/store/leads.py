@@ -18,7 +18,10 @@ PERIODS_KEPT = timedelta(days=4)  # a zone moves a local date by two days at mos
 
 @dataclass(slots=True)
 class Lead:
-    """A lead as the router knows it. `status`: unrouted, assigned, queued, rejected, closed."""
+    """A lead as the router knows it. `status`: unrouted, assigned, queued, rejected, closed, merged, erased.
+
+    `scored_sequence` is the highest of scoring's that was taken of it; `facts` are None until it is scored.
+    """
 
     lead_id: UUID
     sequence: int = 0
@@ -80,12 +83,22 @@ _LEAD_VALUES = (
 )
 
 
+async def get_leads(uow: UnitOfWork, ids: Iterable[UUID]) -> dict[UUID, Lead]:
+    """Those of the leads that are known, as they are just now."""
+    rows = await uow.fetch(f"SELECT {LEAD_COLUMNS} FROM router.leads WHERE lead_id = ANY($1)", list(ids))
+    return {row["lead_id"]: _lead(row) for row in rows}
+
+
 async def lock_leads(uow: UnitOfWork, ids: Iterable[UUID]) -> dict[UUID, Lead]:
     """Those of the leads that are known, with their rows locked in the order of ids."""
     rows = await uow.fetch(
         f"SELECT {LEAD_COLUMNS} FROM router.leads WHERE lead_id = ANY($1) ORDER BY lead_id FOR UPDATE", sorted(set(ids))
     )
-    return {row["lead_id"]: Lead(**{**row, "points": row["points"] or 0}) for row in rows}
+    return {row["lead_id"]: _lead(row) for row in rows}
+
+
+def _lead(row: Row) -> Lead:
+    return Lead(**{**row, "points": row["points"] or 0})
 
 
 async def insert_leads(uow: UnitOfWork, leads: Sequence[Lead]) -> None:
@@ -140,7 +153,7 @@ async def insert_assignments(uow: UnitOfWork, rows: Sequence[Assignment]) -> Non
 
 
 async def close_assignments(
-    uow: UnitOfWork, closing: Sequence[tuple[UUID, UUID | None, str, datetime]], *, reason: str
+    uow: UnitOfWork, closing: Sequence[tuple[UUID, UUID | None, str | None, datetime]], *, reason: str
 ) -> list[Row]:
     """Closes open assignments: (lead, the assignment meant or None for whichever is open, outcome, when).
 

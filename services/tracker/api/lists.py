@@ -45,6 +45,7 @@ class LeadLine(BaseModel):
     stage: str
     outcome: str | None
     first_responded_at: datetime | None
+    merged_into: UUID | None
 
 
 def between(
@@ -67,6 +68,7 @@ def chosen(
     qualification: Word = None,
     routing: Routing | None = None,
     outcome: Literal["won", "lost", "disqualified"] | None = None,
+    merged: Annotated[bool, Query(description="Also those that were merged into another.")] = False,
 ) -> Filter:
     return replace(
         span,
@@ -78,6 +80,7 @@ def chosen(
         qualification=qualification,
         routing=routing,
         outcome=outcome,
+        merged=merged,
     )
 
 
@@ -85,7 +88,7 @@ def chosen(
 async def get_leads(
     uow: Uow, caller: Reader, wanted: Annotated[Filter, Depends(chosen)], limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
-    """Agents and partners see their own. A lead is listed once its receipt has come."""
+    """Agents and partners see their own. A lead is listed once its receipt has come, and until it is merged into another or erased."""
     before = decode_cursor(cursor, tuple[datetime, UUID])
     found = await store.page_of_leads(uow, _own(wanted, caller), before=before, limit=limit + 1)
     page = page_of(found, limit=limit, key=lambda lead: (lead.received_at, lead.lead_id))
@@ -118,7 +121,7 @@ def _own(wanted: Filter, caller: Caller) -> Filter:
 
 
 def _line(lead: Lead, *, contact: bool) -> LeadLine:
-    known = (lead.contact or {}) if contact else {}
+    known = (lead.known_contact or {}) if contact else {}
     return LeadLine(
         lead_id=lead.lead_id,
         received_at=lead.received_at,
@@ -136,6 +139,7 @@ def _line(lead: Lead, *, contact: bool) -> LeadLine:
         stage=lead.stage,
         outcome=lead.outcome,
         first_responded_at=lead.first_responded_at,
+        merged_into=lead.merged_into,
     )
 
 

@@ -33,6 +33,7 @@ WHERE received_at >= $1
 class NaivePipeline:
     """Over Kafka when `kafka` is an address, over a table queue when it is empty."""
 
+    known = 0
     token = ""
 
     def __init__(self, environment: Environment, kafka: str = "") -> None:
@@ -74,7 +75,10 @@ class NaivePipeline:
 
     async def counts(self) -> Counts:
         assert self._connection
-        return Counts(**dict(await self._connection.fetchrow(_COUNTS)))
+        return Counts(dict(await self._connection.fetchrow(_COUNTS)))
+
+    async def backlog(self) -> int:
+        return 0
 
     async def intake_to_assigned(self, since: float) -> list[float]:
         assert self._connection

@@ -27,6 +27,7 @@ from services.router.domain import (
     in_order,
     match_lead,
     reject,
+    restore,
 )
 from shared.rules import Condition
 from tests.unit.router.worlds import ALead
@@ -146,3 +147,32 @@ def test_a_queue_is_decided_best_and_oldest_first() -> None:
         AWaiting(UUID(int=2), 50, later),
     ]
     assert in_order(reversed(ordered)) == ordered
+
+
+# -- Restoring -------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_lead_goes_back_without_a_turn() -> None:
+    state = a_state(open_cap=5)
+    decision = restore(LEAD, ANN, "north", state, NOW)
+    assert decision is not None
+    assert (decision.outcome, decision.pool, decision.rule) == (Outcome.RESTORED, "north", None)
+    assert decision.winner == Winner(
+        ANN, Counters(), Counters(), open=1, open_cap=5, daily=1, daily_cap=None, period="2026-06-01"
+    )
+    assert decision.reason == "Back with the agent who had it in pool north: its merge into another lead was undone."
+    turn = state.pool("north").rotation.next()
+    entry = decision.entry(1)
+    assert entry.data == {"turn": False, "period": "2026-06-01"}
+    state.apply(entry)
+    assert (state.agent(ANN).open, state.pool("north").rotation.next()) == (1, turn)
+
+
+def test_it_does_not_go_back_to_one_who_may_not_receive() -> None:
+    assert restore(LEAD, BEN, "north", a_state(ben_active=False), NOW) is None
+    assert restore(LEAD, ANN, "north", a_state(open_cap=0), NOW) is None
+    assert restore(LEAD, ANN, "north", a_state(daily_cap=0), NOW) is None
+    assert restore(LEAD, UUID(int=3), "north", a_state(), NOW) is None, "nobody of that pool"
+    assert restore(LEAD, ANN, "empty", a_state(), NOW) is None
+    with pytest.raises(NotInGroup):
+        restore(LEAD, ANN, "other", a_state(), NOW)

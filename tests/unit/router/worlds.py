@@ -29,6 +29,7 @@ from services.router.domain import (
     assigned,
     decide_in_pool,
     ended,
+    restore,
 )
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=80)
@@ -73,9 +74,7 @@ class Play:
         self.opening = self.state.snapshot()
 
     def step(self, verb: str, number: int, agent: Agent) -> None:
-        {"decide": self.decide, "force": self.force, "end": self.end, "change": self.change, "wait": self.wait}[verb](
-            number, agent
-        )
+        getattr(self, verb)(number, agent)
 
     def decide(self, number: int, _: Agent) -> None:
         pools = sorted(self.state.counters())
@@ -96,6 +95,20 @@ class Play:
         period = self.state.today(agent_id).key
         self.append(self.entry(assigned, agent_id=agent_id, lead_id=lead_id, pool=None, turn=False, period=period))
         self.keep(agent_id, lead_id, period)
+
+    def restore(self, number: int, _: Agent) -> None:
+        """Gives a lead back to somebody: within the caps, and without a turn for anybody."""
+        pools, agent_id, before = sorted(self.state.counters()), self.pick(number), self.state.counters()
+        pool, lead = pools[number % len(pools)], ALead(UUID(int=9_000 + len(self.ledger)))
+        decision = restore(lead, agent_id, pool, self.state, self.now)
+        if decision is None:
+            assert agent_id not in before[pool] or self.state.availability(agent_id, self.now)
+            return
+        assert decision.winner
+        self.hold_against_caps(agent_id)
+        self.append(decision.entry(self.state.number + 1))
+        assert self.state.counters() == before
+        self.keep(agent_id, lead.lead_id, decision.winner.period)
 
     def end(self, number: int, _: Agent) -> None:
         if not self.books.open:
@@ -152,7 +165,7 @@ agents = st.builds(
 )
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["decide", "decide", "decide", "decide", "force", "end", "change", "wait", "wait"]),
+        st.sampled_from(["decide", "decide", "decide", "decide", "force", "restore", "end", "change", "wait", "wait"]),
         st.integers(0, 200),
         agents,
     ),

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from shared.clock import SystemClock
+from msgspec.structs import replace
+
 from shared.contracts.envelope import Cause, Message, Outgoing, pack
 from shared.contracts.events import (
+    ActivityRecorded,
     AssignmentEnded,
     Contact,
     Event,
     LeadAssigned,
+    LeadErased,
+    LeadMerged,
     LeadQueued,
     LeadReceived,
     LeadRejected,
     LeadScored,
+    LeadTouched,
+    LeadUnmerged,
     Reason,
 )
-from shared.contracts.topics import TOPICS, Topic
+from shared.contracts.topics import LEADS_ROUTED, LEADS_SCORED, Topic
 from shared.telemetry import new_traceparent
+from tests.support.events import TOPIC_OF, ids
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-TOPIC_OF: dict[type[Event], Topic] = {event: topic for topic in TOPICS for event in topic.events}
-ids = SystemClock()
+CHAIN = (LEADS_SCORED, LEADS_ROUTED)  # on which intake's word of merges and erasures is passed on
 
 
 @dataclass
@@ -102,14 +109,61 @@ class Story:
             )
         )
 
+    def touched(self, kind: str = "submission", *, contact: Contact | None = None, **facts: Any) -> Story:
+        at = self._now()
+        return self._tell(
+            LeadTouched(lead_id=self.lead_id, touched_at=at, kind=kind, source="fair", contact=contact or Contact(), facts=facts)
+        )
+
+    def active(self, kind: str = "page_view", *, at: datetime | None = None) -> Story:
+        now = self._now()
+        return self._tell(
+            ActivityRecorded(
+                lead_id=self.lead_id,
+                activity_id=ids.uuid7(),
+                kind=kind,
+                occurred_at=at or now,
+                recorded_at=now,
+                source="website",
+                data={"page": "/pricing"},
+            )
+        )
+
+    def merged(self, into: UUID, *, contact_id: UUID | None = None) -> Story:
+        """Intake's word and both copies."""
+        event = LeadMerged(
+            lead_id=self.lead_id, into=into, contact_id=contact_id or ids.uuid7(), merged_at=self._now(), by="grace"
+        )
+        return self._tell_all(event)
+
+    def unmerged(self, into: UUID, *, contact_id: UUID | None = None) -> Story:
+        event = LeadUnmerged(
+            lead_id=self.lead_id, into=into, contact_id=contact_id or ids.uuid7(), unmerged_at=self._now(), by="grace"
+        )
+        return self._tell_all(event)
+
+    def erased(self, contact_id: UUID | None = None, *, reason: str = "request") -> Story:
+        """Intake's word and both copies, each with what its service removed."""
+        event = LeadErased(
+            lead_id=self.lead_id, contact_id=contact_id or ids.uuid7(), erased_at=self._now(), by="grace", reason=reason
+        )
+        self._tell(replace(event, removed={"leads": 1, "deliveries": 2}))
+        self._tell(replace(event, removed={"leads": 1}), CHAIN[0])
+        return self._tell(replace(event, removed={"leads": 1, "decisions": 3}), CHAIN[1])
+
     def records(self) -> list[Outgoing]:
         return [as_record(message) for message in self.messages]
 
     def _now(self) -> datetime:
         return self.start + timedelta(seconds=len(self.messages))
 
-    def _tell(self, event: Event) -> Story:
-        topic = TOPIC_OF[type(event)]
+    def _tell_all(self, event: Event) -> Story:
+        for topic in (TOPIC_OF[type(event)], *CHAIN):
+            self._tell(event, topic)
+        return self
+
+    def _tell(self, event: Event, topic: Topic | None = None) -> Story:
+        topic = topic or TOPIC_OF[type(event)]
         sequence = 1 + sum(message.topic == topic.name for message in self.messages)
         self.messages.append(
             Message(

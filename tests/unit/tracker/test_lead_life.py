@@ -27,12 +27,12 @@ from services.tracker.domain import (
     span,
     summary,
 )
-from shared.contracts.events import PUBLISHED, FirstResponded, StageChanged
+from shared.contracts.events import PUBLISHED, Evidence, FirstResponded, LeadMerged, StageChanged
 from tests.unit.tracker.stories import START, Story, ids
 
 AGENT = ids.uuid7()
 moments = st.integers(-(10**9), 10**9).map(lambda seconds: START + timedelta(seconds=seconds))
-NUMBERS = {"sequence": 0, "received_seq": 0, "scored_seq": 0, "routed_seq": 0, "owner_seq": 0}
+NUMBERS = dict.fromkeys(("sequence", "received_seq", "scored_seq", "routed_seq", "owner_seq", "contact_seq", "merged_seq"), 0)
 NEW = Lead(
     **{**dict.fromkeys(Lead.__dataclass_fields__), **NUMBERS, "lead_id": ids.uuid7(), "routing": "pending", "stage": "new"}
 )
@@ -76,6 +76,8 @@ def test_how_far_a_lead_has_got() -> None:
     assert {until for until in Until if reached(queued, until)} == {Until.VISIBLE, Until.SCORED, Until.ROUTED, Until.QUEUED}
     assigned = replace(queued, routed_seq=2, routing=Routing.ASSIGNED)
     assert reached(assigned, Until.ASSIGNED)
+    merged = replace(NEW, received_seq=1, merged_into=ids.uuid7())
+    assert all(reached(merged, until) for until in Until), "it gets no further"
     assert not reached(assigned, Until.QUEUED)
 
 
@@ -138,8 +140,12 @@ def test_a_span_reads_in_its_two_largest_units(seconds: float, text: str) -> Non
 
 
 def test_every_event_has_a_sentence() -> None:
+    into = ids.uuid7()
     story = Story().received().scored().queued().assigned(AGENT).ended("returned").rejected()
+    story.touched().touched("recognised").active("page_view").unmerged(into).erased()
     told = [message.data for message in story.messages]
+    evidence = [Evidence("email", "equal", 9.5), Evidence("name", "similar", 2.0)]
+    told.append(LeadMerged(lead_id=story.lead_id, into=into, contact_id=AGENT, merged_at=START, by="grace", evidence=evidence))
     won = {"changed_at": START, "by": "grace", "value": 1200.0, "currency": "EUR"}
     told += [
         StageChanged(lead_id=story.lead_id, stage="won", previous="qualified", **won),
@@ -147,13 +153,19 @@ def test_every_event_has_a_sentence() -> None:
         FirstResponded(lead_id=story.lead_id, responded_at=START, by="grace", seconds=200),
     ]
     kept = [(type(event).__name__, msgspec.to_builtins(event)) for event in told]
-    assert [summary(*one) for one in kept] == [
+    assert list(dict.fromkeys(summary(*one) for one in kept)) == [
         "Received from website.",
         "Scored 40, grade B: sales-qualified (asks for pro +40).",
         "Waits in the queue of inbound: Nobody in inbound has room.",
         "Assigned to Grace in inbound: Grace is next in turn.",
         "The assignment ended: returned.",
         "Not routed (not-routed): The policy does not route spam.",
+        "Came again, from fair.",
+        "Recognised as a person whom we know already.",
+        "Page view, from website.",
+        f"The merge into lead {into} was undone by grace.",
+        "Erased (request) by grace.",
+        f"Merged into lead {into} by grace (email equal, name similar).",
         "From qualified to won, worth 1200 EUR, said grace.",
         "From new to lost, said grace: no budget.",
         "First response by grace, 3 min 20 s after receipt.",

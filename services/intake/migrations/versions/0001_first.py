@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.db.migrate import platform_v1, script
+from shared.db.migrate import platform, script
 
 revision = "0001"
 down_revision = None
@@ -11,7 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    script(platform_v1("intake"))
+    script(platform("intake", 1))
     script("""
         CREATE TABLE intake.sources (
             id uuid PRIMARY KEY,

@@ -6,7 +6,7 @@ from alembic import op
 from sqlalchemy import text
 
 from services.scoring.domain import DEFAULT
-from shared.db.migrate import platform_v1, script
+from shared.db.migrate import platform, script
 from shared.db.uow import to_json
 
 revision = "0001"
@@ -16,7 +16,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    script(platform_v1("scoring"))
+    script(platform("scoring", 1))
     script("""
         CREATE TABLE scoring.scorecards (
             version integer PRIMARY KEY,

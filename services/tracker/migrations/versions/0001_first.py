@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.db.migrate import platform_v1, script
+from shared.db.migrate import platform, script
 
 revision = "0001"
 down_revision = None
@@ -69,6 +69,6 @@ CREATE TABLE tracker.timeline (
 
 
 def upgrade() -> None:
-    script(platform_v1("tracker"))
+    script(platform("tracker", 1))
     script(LEADS)
     script(TIMELINE)

@@ -1,0 +1,213 @@
+"""Weighing fuzzy evidence: how likely two contacts are one person, from how each of their fields compares.
+
+The model is Fellegi and Sunter's (A Theory for Record Linkage, JASA 64, 1969), in bits: each field adds log2(m/u), where m is how often
+that comparison comes out so for one person and u for two; a prior stands for how rare a match is. Fields that say the same thing twice (a
+postcode and its city, a company and its domain) are one comparison, because the model takes them for independent. Agreement on
+a rare surname says more than on a frequent one (Winkler 1989). Where the independence fails badly, a family at one address and
+namesakes in one company, the evidence against is a veto.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from enum import StrEnum
+
+from rapidfuzz import fuzz
+from rapidfuzz.distance import OSA
+
+from services.intake.domain.likeness.evidence import Evidence, Verdict
+from services.intake.domain.likeness.frequent import FREQUENT_SURNAMES
+from services.intake.domain.likeness.names import AGREE, Agreement, NameAgreement, compare_names
+from services.intake.domain.likeness.profile import Profile
+
+PRIOR = -20.0  # bits: one pair in a million
+THRESHOLD = 0.95  # from here on two contacts are merged
+SUGGESTED = 0.5  # from here on a person is asked
+VETO = -60.0  # more than all that can speak for it
+
+# How names compare, with m and u as rounded logarithms: a first name is shared by about 1 in 60, a frequent surname by 1 in 250, any
+# other by 1 in 8,000 or fewer. These and the weights below were set on the tuning seeds of tests/eval/dedup.
+FIRST = {Agreement.SAME: 6.0, Agreement.VARIANT: 4.5, Agreement.CLOSE: 4.0, Agreement.INITIAL: 2.0, Agreement.DIFFERS: VETO}
+LAST = {Agreement.SAME: 13.0, Agreement.VARIANT: 9.0, Agreement.CLOSE: 8.0, Agreement.INITIAL: 2.0, Agreement.DIFFERS: -7.0}
+FREQUENT_LAST = {Agreement.SAME: 8.0, Agreement.CLOSE: 4.0}
+
+
+class Decision(StrEnum):
+    MERGE = "merge"
+    SUGGEST = "suggest"
+    APART = "apart"
+
+
+def weigh(a: Profile, b: Profile) -> Verdict:
+    """How likely `a` and `b` are one person. Symmetric, and without an opinion on fields that one of them lacks."""
+    names = compare_names(a.name, b.name)
+    evidence = [
+        one
+        for one in (
+            *_weigh_names(a, b, names),
+            _weigh_email(a, b, names),
+            _weigh_phone(a, b),
+            *_once(_weigh_company(a, b), _weigh_place(a, b)),
+            _weigh_keys(a, b),
+        )
+        if one
+    ]
+    evidence.sort(key=lambda one: (-abs(one.weight), one.field))
+    bits = PRIOR + sum(one.weight for one in evidence)
+    return Verdict(1 / (1 + 2.0 ** -max(bits, -200.0)), tuple(evidence))
+
+
+def decide(verdict: Verdict, threshold: float = THRESHOLD) -> Decision:
+    """Merge from the threshold on, ask a person from SUGGESTED on, and leave the rest apart."""
+    if verdict.score >= threshold:
+        return Decision.MERGE
+    return Decision.SUGGEST if verdict.score >= SUGGESTED else Decision.APART
+
+
+def _once(company: Evidence | None, place: Evidence | None) -> Iterable[Evidence | None]:
+    """Colleagues are in one place because their company is: of two that agree, the weaker says next to nothing more."""
+    if company is None or place is None or min(company.weight, place.weight) <= 1:
+        return company, place
+    weaker = min(company, place, key=lambda one: one.weight)
+    return (place if weaker is company else company), replace(weaker, weight=1.0)
+
+
+def _weigh_names(a: Profile, b: Profile, names: NameAgreement) -> Iterable[Evidence]:
+    if names.first is not Agreement.UNKNOWN:
+        yield Evidence("first_name", names.first.value, FIRST[names.first])
+    if names.last is not Agreement.UNKNOWN:
+        frequent = names.last in FREQUENT_LAST and not FREQUENT_SURNAMES.isdisjoint((a.name.last, b.name.last))
+        yield Evidence(
+            "last_name", f"{names.last.value}{', and frequent' * frequent}", (FREQUENT_LAST if frequent else LAST)[names.last]
+        )
+    if names.swapped:
+        yield Evidence("name", "first and last name swapped", -1.0)
+    if names.generation is Agreement.DIFFERS:
+        yield Evidence("name", "junior and senior", VETO)
+    elif names.generation is Agreement.UNKNOWN:
+        yield Evidence("name", "only one says junior or senior", -6.0)
+
+
+def _weigh_email(a: Profile, b: Profile, names: NameAgreement) -> Evidence | None:
+    if not a.email_local or not b.email_local:
+        return None
+    if a.email_domain == b.email_domain:
+        return _weigh_mailboxes(a, b, names)
+    if a.email_local == b.email_local:
+        if _domain_slip(a, b):
+            return Evidence("email", "domain one slip away", 12.0)
+        if _made_of_name(a) or _made_of_name(b):
+            return Evidence("email", "same mailbox name elsewhere, made of the person's name", 1.0)
+        return Evidence("email", "same mailbox name elsewhere", 10.0)
+    if a.work_email and b.work_email:
+        return Evidence("email", "at another company", -1.0)
+    return Evidence("email", "another address", -1.0)
+
+
+def _weigh_mailboxes(a: Profile, b: Profile, names: NameAgreement) -> Evidence:
+    """Two mailboxes of one provider or company."""
+    if a.email_local == b.email_local:
+        return Evidence("email", "same", 26.0)
+    agree = names.first in AGREE and names.last in AGREE
+    if _letter_slip(a.email_local, b.email_local) and names.last in (Agreement.SAME, Agreement.UNKNOWN):
+        return Evidence("email", "one slip away", 12.0)
+    if not a.work_email:
+        return Evidence("email", "another address", -1.0)
+    if agree and _made_of_name(a) and _made_of_name(b) and not (_digits(a.email_local) or _digits(b.email_local)):
+        return Evidence("email", "another form of the name at the same company", -6.0)
+    return Evidence("email", "another mailbox at the same company", VETO)
+
+
+def _letter_slip(a: str, b: str) -> bool:
+    """One letter mistyped, doubled, left out or changed about. Another number is another mailbox (smith2), not a slip."""
+    return min(len(a), len(b)) > 3 and _digits(a) == _digits(b) and OSA.distance(a, b, score_cutoff=1) == 1
+
+
+def _digits(text: str) -> str:
+    return "".join(c for c in text if c.isdigit())
+
+
+def _domain_slip(a: Profile, b: Profile) -> bool:
+    """gmial.com for gmail.com. Two providers that both exist (mail.com, gmail.com) are never a slip for each other."""
+    if not (a.work_email or b.work_email) or min(len(a.email_domain), len(b.email_domain)) < 7:
+        return False
+    return OSA.distance(a.email_domain, b.email_domain, score_cutoff=1) == 1
+
+
+def _made_of_name(profile: Profile) -> bool:
+    """ada.example and aexample say no more than the name does; sunflower77 does."""
+    parts = [part for part in (*profile.name.first.split(), *profile.name.last.split()) if len(part) > 2]
+    return any(part in profile.email_local for part in parts) and len(_digits(profile.email_local)) < 2
+
+
+def _weigh_phone(a: Profile, b: Profile) -> Evidence | None:
+    """A number speaks loudest of who gave nothing else: without a name or an address of their own they are whoever answers it."""
+    if not a.phone or not b.phone:
+        return None
+    if a.phone == b.phone:
+        bare = not (a.name and b.name) and not (a.email_local and b.email_local)
+        return Evidence("phone", "same, and one side gave no name", 25.0) if bare else Evidence("phone", "same", 20.0)
+    if min(len(a.phone), len(b.phone)) > 7 and OSA.distance(a.phone, b.phone, score_cutoff=1) == 1:
+        return Evidence("phone", "one digit away", 10.0)
+    return Evidence("phone", "another number", -1.0)
+
+
+def _weigh_company(a: Profile, b: Profile) -> Evidence | None:
+    if a.company_domain and a.company_domain == b.company_domain:
+        return Evidence("company", "same domain", 10.0)
+    if not a.company or not b.company:
+        return None
+    one, other = min(a.company, b.company), max(a.company, b.company)
+    if one == other:
+        return Evidence("company", "same", 8.0)
+    if fuzz.ratio(one.replace(" ", ""), other.replace(" ", "")) >= 88 or fuzz.token_sort_ratio(one, other) >= 92:
+        return Evidence("company", "close", 7.0)
+    if fuzz.token_set_ratio(one, other) >= 92:
+        return Evidence("company", "one name within the other", 4.0)
+    return Evidence("company", "another", -3.0)
+
+
+def _weigh_place(a: Profile, b: Profile) -> Evidence | None:
+    """The finest of street, postcode, city and country that both have; a finer one that differs takes from what a coarser one gives."""
+    if a.country and b.country and a.country != b.country:
+        return Evidence("place", "another country", -5.0)
+    postcode = _compare_postcodes(a.postcode, b.postcode)
+    city = Agreement.UNKNOWN if not (a.city and b.city) else Agreement.SAME if _same_city(a.city, b.city) else Agreement.DIFFERS
+    area = postcode if postcode is not Agreement.UNKNOWN else city
+    if area in AGREE and a.street and b.street:
+        if _same_street(a, b):
+            return Evidence("place", "same address", 13.0)
+        return Evidence("place", "another address nearby", 1.0)
+    if postcode is Agreement.SAME:
+        return Evidence("place", "same postcode", 8.0)
+    if city is Agreement.SAME:
+        return Evidence("place", "same city", 1.0 if postcode is Agreement.DIFFERS else 4.0)
+    return None if area is Agreement.UNKNOWN else Evidence("place", "another place", -1.0)
+
+
+def _compare_postcodes(a: str, b: str) -> Agreement:
+    if not a or not b:
+        return Agreement.UNKNOWN
+    if a == b:
+        return Agreement.SAME
+    return Agreement.CLOSE if min(len(a), len(b)) > 3 and OSA.distance(a, b, score_cutoff=1) == 1 else Agreement.DIFFERS
+
+
+def _same_city(a: str, b: str) -> bool:
+    return a == b or (min(len(a), len(b)) > 3 and fuzz.ratio(min(a, b), max(a, b)) >= 85)
+
+
+def _same_street(a: Profile, b: Profile) -> bool:
+    """One side may leave the flat out, so one's numbers may be among the other's; the street itself may be misspelled."""
+    ours, theirs = set(a.house.split()), set(b.house.split())
+    numbers = ours == theirs or bool(ours and theirs and (ours <= theirs or theirs <= ours))
+    return numbers and fuzz.ratio(min(a.street, b.street), max(a.street, b.street)) >= 85
+
+
+def _weigh_keys(a: Profile, b: Profile) -> Evidence | None:
+    """An identifier that both were once seen with, other than those compared above."""
+    same_mailbox = a.email_local and (a.email_local, a.email_domain) == (b.email_local, b.email_domain)
+    if a.keys.isdisjoint(b.keys) or same_mailbox or (a.phone and a.phone == b.phone):
+        return None
+    return Evidence("identifier", "both were seen with the same one", 16.0)

@@ -1,0 +1,24 @@
+"""Rate limits: how many deliveries of a source a process takes in a minute. A bucket that fills evenly, so that bursts are allowed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass
+class RateLimits:
+    """The buckets of one process; each replica has its own, so the limit of a source is per replica."""
+
+    buckets: dict[UUID, tuple[float, datetime]] = field(default_factory=dict)
+
+    def take(self, source_id: UUID, per_minute: int | None, now: datetime) -> bool:
+        """Takes one from the source's bucket; False where it is empty. A source without a limit has no bucket."""
+        if per_minute is None:
+            return True
+        level, at = self.buckets.get(source_id, (float(per_minute), now))
+        level = min(per_minute, level + max((now - at).total_seconds(), 0.0) * per_minute / 60)
+        taken = level >= 1
+        self.buckets[source_id] = (level - 1 if taken else level, now)
+        return taken

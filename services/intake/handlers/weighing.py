@@ -1,0 +1,168 @@
+"""Weighing fuzzy evidence, after leads were taken: contacts that share no identifier and still may be one person.
+
+Each contact that is new, or of whom more is known, waits in a queue. Who lies in one of its blocks is compared with it; above the threshold
+of its lead's source the younger is merged into the older, a little below that a person is asked. What was said of a pair holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.intake.domain.identity import digest
+from services.intake.domain.likeness import MAX_BLOCK, Decision, Profile, Verdict, blocks, decide, profile_of, weigh
+from services.intake.domain.repeat import RecognitionPolicy, parse_policy
+from services.intake.handlers.merging import Grounds, merge_contacts
+from services.intake.store import contacts, matches, persons, sources
+from services.intake.store.contacts import Contact
+from services.intake.store.matches import MatchRow, Unweighed
+from shared.contracts.envelope import Cause
+from shared.contracts.events import Evidence
+from shared.db.uow import UnitOfWork, to_json
+from shared.telemetry import new_traceparent
+
+STEP = 200  # contacts in one transaction
+BY = "recognition"
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """Two contacts that may be one person: the younger, the older, and what says so."""
+
+    younger: UUID
+    older: UUID
+    verdict: Verdict
+    decision: Decision
+
+
+async def weigh_step(uow: UnitOfWork) -> int | None:
+    """Weighs the next contacts; how many. None where another process is weighing."""
+    if not await matches.own_weighing(uow):
+        return None
+    waiting = await matches.take_unweighed(uow, STEP)
+    if waiting:
+        await _weigh(uow, waiting)
+    return len(waiting)
+
+
+async def _weigh(uow: UnitOfWork, waiting: Sequence[Unweighed]) -> None:
+    profiles = {one.contact.id: _profile(one.contact) for one in waiting}
+    lying = {id: [digest(block, size=8) for block in blocks(profile)] for id, profile in profiles.items()}
+    await matches.add_blocks(uow, [(block, id) for id, own in lying.items() for block in own])
+    shared = await matches.candidates(uow, [block for own in lying.values() for block in own], limit=MAX_BLOCK)
+    pairs = _pairs(lying, shared)
+    others = await matches.contacts_by_id(uow, sorted({id for pair in pairs for id in pair} - profiles.keys()))
+    profiles |= {id: _profile(contact) for id, contact in others.items()}
+    policies = await _policies(uow, waiting)
+    likely = _likely(pairs, profiles, policies)
+    if likely:
+        await _keep(uow, likely)
+
+
+def _profile(contact: Contact) -> Profile:
+    return profile_of(contact.profile, contact.profile, keys=frozenset(contact.keys))
+
+
+def _pairs(lying: Mapping[UUID, Iterable[bytes]], shared: Mapping[bytes, Sequence[UUID]]) -> set[tuple[UUID, UUID]]:
+    """Who is to be compared with whom, the older first."""
+    return {
+        (min(id, other), max(id, other))
+        for id, own in lying.items()
+        for block in own
+        for other in shared.get(block, ())
+        if other != id
+    }
+
+
+async def _policies(uow: UnitOfWork, waiting: Sequence[Unweighed]) -> dict[UUID, RecognitionPolicy]:
+    """The policy of the source that each contact's lead came from."""
+    found = await sources.sources_by_id(uow, sorted({one.source_id for one in waiting}))
+    policies = {id: parse_policy(source.recognition) for id, source in found.items()}
+    return {one.contact.id: policies[one.source_id] for one in waiting}
+
+
+def _likely(
+    pairs: Iterable[tuple[UUID, UUID]], profiles: Mapping[UUID, Profile], policies: Mapping[UUID, RecognitionPolicy]
+) -> list[Likeness]:
+    """The pairs that are not apart, the likeliest first."""
+    found = []
+    for older, younger in sorted(pairs):
+        if older not in profiles or younger not in profiles:
+            continue  # merged or erased by now
+        policy = policies.get(younger) or policies[older]
+        verdict = weigh(profiles[older], profiles[younger])
+        decision = decide(verdict, policy.threshold)
+        if decision is Decision.MERGE and policy.fuzzy == "suggest":
+            decision = Decision.SUGGEST
+        if decision is not Decision.APART and policy.fuzzy != "off":
+            found.append(Likeness(younger, older, verdict, decision))
+    return sorted(found, key=lambda likeness: (-likeness.verdict.score, likeness.older, likeness.younger))
+
+
+async def _keep(uow: UnitOfWork, likely: Sequence[Likeness]) -> None:
+    """Keeps what the evidence says of pairs; of one that is only suggested it may say more now."""
+    known = await matches.known_pairs(uow, [(one.older, one.younger) for one in likely])
+    rows = []
+    for one in likely:
+        before = known.get(frozenset((one.older, one.younger)))
+        merges = one.decision is Decision.MERGE
+        if before is None:
+            state = "due" if merges else "suggested"
+            rows.append(MatchRow(uow.clock.uuid7(), one.younger, one.older, *_said(one.verdict), state, uow.now, BY))
+        elif before.state == "suggested" and merges:
+            await matches.weigh_match(uow, before.id, *_said(one.verdict), "due", by=BY)
+    if rows:
+        await matches.insert_matches(uow, rows)
+
+
+def _said(verdict: Verdict) -> tuple[float, str]:
+    evidence = [{"field": e.field, "says": e.says, "weight": e.weight} for e in verdict.evidence]
+    return verdict.score, to_json(evidence)
+
+
+async def merge_next(uow: UnitOfWork) -> bool:
+    """Merges the next pair of which the evidence says so; False where there is none.
+
+    A transaction each: a merge takes its locks in the order of all others, and two in a row would not.
+    """
+    match = await matches.take_due(uow)
+    if match is None:
+        return False
+    winner, loser = await _living(uow, match["contact_id"], match["other_id"])
+    if winner is None or loser is None or winner.id == loser.id:
+        # They are one already, or one of them is forgotten.
+        await matches.decide_match(uow, match["id"], "merged" if winner else "dismissed", by=BY)
+        return True
+    # More may be known of them since: of what a merge made of one, too.
+    policy = await _policy_of(uow, loser)
+    verdict = weigh(_profile(winner), _profile(loser))
+    if decide(verdict, policy.threshold) is not Decision.MERGE:
+        await matches.weigh_match(uow, match["id"], *_said(verdict), "suggested", by=BY)
+        return True
+    cause = Cause(f"match {match['id']}", new_traceparent())
+    evidence = tuple(Evidence(e.field, e.says, e.weight) for e in verdict.evidence)
+    merged = await merge_contacts(loser.id, winner.id, uow, Grounds(BY, cause, verdict.score, evidence))
+    await matches.weigh_match(uow, match["id"], *_said(verdict), "merged", by=BY)
+    if lead_id := merged.into or next(iter(merged.moved_leads), None):
+        await contacts.queue_for_weighing(uow, [(winner.id, lead_id)])  # of whom more is known now
+    return True
+
+
+async def _policy_of(uow: UnitOfWork, contact: Contact) -> RecognitionPolicy:
+    lead = await persons.lead_of(uow, contact.last_lead_id) if contact.last_lead_id else None
+    source = await sources.get_source(uow, lead.source_id) if lead else None
+    return parse_policy(source.recognition if source else {})
+
+
+async def _living(uow: UnitOfWork, one: UUID, other: UUID) -> tuple[Contact | None, Contact | None]:
+    """The contacts that stand for these two now, the older first; None for both where one is erased."""
+    found = []
+    for id in (one, other):
+        root = await persons.root_of(uow, id)
+        contact = await contacts.get_contact(uow, root) if root else None
+        if contact is None or contact.erased_at:
+            return None, None
+        found.append(contact)
+    older, younger = sorted(found, key=lambda contact: contact.id)
+    return older, younger

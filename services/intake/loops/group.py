@@ -1,0 +1,132 @@
+"""Group commit: what arrived while the last commit ran is written together in the next.
+
+A request waits for the commit that holds it, so an accepted lead is durable; many requests share one. A client that goes away
+changes nothing for the others. When a group fails for a reason of its own, it is done again one by one, and only the guilty one fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from services.intake.handlers.receive import Submission, receive
+from shared.db.answers import Answer
+from shared.db.faults import describe, is_world
+from shared.db.uow import Database
+from shared.errors import OutcomeUnknown, Refused, Transient, unavailable
+from shared.telemetry import logger
+
+PROBE = 1.0  # seconds between looks whether the database is back
+
+log = logger(__name__)
+
+
+@dataclass
+class _Waiting:
+    submission: Submission
+    answer: asyncio.Future[Answer | Refused]
+
+    def settle(self, result: Answer | Refused | BaseException) -> None:
+        if self.answer.done():  # the client went away
+            return
+        if isinstance(result, BaseException):
+            self.answer.set_exception(result)
+        else:
+            self.answer.set_result(result)
+
+
+class GroupWriter:
+    """The one writer of leads in a process. `bound` submissions may wait; a group holds up to `group` leads."""
+
+    def __init__(self, database: Database, outbox_full: Callable[[], bool], *, bound: int, group: int) -> None:
+        self._database = database
+        self._outbox_full = outbox_full
+        self._bound = bound
+        self._group = group
+        self._queue: deque[_Waiting] = deque()
+        self._arrived = asyncio.Event()
+        self._stopping = False
+        self._fault: str | None = None
+
+    async def submit(self, submission: Submission) -> Answer:
+        """Waits until the submission is durable. Raises Refused: what the sender must change, or 503 for what they must send again."""
+        if self._stopping or len(self._queue) >= self._bound:
+            raise unavailable("busy", "More leads are waiting than can be stored at once. Send the request again.")
+        if self._outbox_full():
+            raise unavailable("backlog", "Too many accepted leads wait to be passed on. Send the request again.", retry_after=5)
+        waiting = _Waiting(submission, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        self._arrived.set()
+        result = await waiting.answer
+        if isinstance(result, Refused):
+            raise result
+        return result
+
+    async def run(self) -> None:
+        while True:
+            await self._next()
+            if group := self._take():
+                await self._write(group)
+            elif self._stopping:
+                return
+            elif self._fault:
+                await self._probe()
+
+    def stop(self) -> None:
+        """Asks the writer to write what waits and end."""
+        self._stopping = True
+        self._arrived.set()
+
+    def health(self) -> str | None:
+        return self._fault
+
+    async def _next(self) -> None:
+        if not self._queue and not self._stopping:
+            self._arrived.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._arrived.wait(), PROBE if self._fault else None)
+
+    def _take(self) -> list[_Waiting]:
+        group: list[_Waiting] = []
+        size = 0
+        while self._queue and (not group or size + self._queue[0].submission.size <= self._group):
+            waiting = self._queue.popleft()
+            if not waiting.answer.done():
+                group.append(waiting)
+                size += waiting.submission.size
+        return group
+
+    async def _write(self, group: list[_Waiting]) -> None:
+        try:
+            async with self._database.begin() as uow:
+                results = await receive([waiting.submission for waiting in group], uow)
+            self._fault = None
+        except Exception as error:  # noqa: BLE001 - whatever it is, the waiting requests are told
+            await self._fail(group, error)
+            return
+        for waiting, result in zip(group, results, strict=True):
+            waiting.settle(result)
+
+    async def _fail(self, group: list[_Waiting], error: Exception) -> None:
+        if is_world(error):
+            self._fault = f"cannot store leads: {describe(error)}"
+            log.warning("group.not_stored", submissions=len(group), error=describe(error))
+            unknown = isinstance(error, OutcomeUnknown)
+            detail = "It is not known whether the lead was stored." if unknown else "The lead could not be stored."
+            for waiting in group:
+                waiting.settle(unavailable("not-stored", f"{detail} Send the request again, with the same Idempotency-Key."))
+        elif len(group) > 1:
+            log.warning("group.refused", submissions=len(group), error=describe(error))
+            for waiting in group:
+                await self._write([waiting])
+        else:
+            group[0].settle(error)
+
+    async def _probe(self) -> None:
+        with contextlib.suppress(Transient):
+            async with self._database.begin() as uow:
+                await uow.execute("SELECT 1")
+            self._fault = None

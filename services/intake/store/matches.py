@@ -1,0 +1,176 @@
+"""Fuzzy evidence: who waits to be weighed, the blocks by which candidates are found, and what was decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from services.intake.store.contacts import COLUMNS, Contact, contact_of
+from shared.db.uow import Row, UnitOfWork, columns
+
+PAIR = "(contact_id = $1 AND other_id = $2) OR (contact_id = $2 AND other_id = $1)"
+
+
+class MatchRow(NamedTuple):
+    """What the evidence said of two contacts. `evidence` is JSON and names fields, never their values."""
+
+    id: UUID
+    contact_id: UUID
+    other_id: UUID
+    score: float
+    evidence: str
+    state: str
+    decided_at: datetime
+    decided_by: str
+
+
+@dataclass(frozen=True)
+class Unweighed:
+    """A contact that waits, with the lead that made it wait and that lead's source."""
+
+    contact: Contact
+    lead_id: UUID
+    source_id: UUID
+
+
+async def own_weighing(uow: UnitOfWork) -> bool:
+    """One at a time weighs, so that of two likenesses that come at once one always sees the other. False where another does."""
+    owned: bool = await uow.fetchval("SELECT pg_try_advisory_xact_lock(hashtext('intake.weighing'))")
+    return owned
+
+
+async def take_unweighed(uow: UnitOfWork, limit: int) -> list[Unweighed]:
+    """The next contacts to be weighed, oldest first. They wait no more; one that was merged or erased meanwhile is left out."""
+    rows = await uow.fetch(
+        "DELETE FROM intake.unweighed u USING (SELECT contact_id FROM intake.unweighed ORDER BY contact_id LIMIT $1) AS n "
+        "WHERE u.contact_id = n.contact_id RETURNING u.contact_id, u.lead_id",
+        limit,
+    )
+    leads = {row["contact_id"]: row["lead_id"] for row in rows}
+    found = await uow.fetch(
+        f"SELECT {COLUMNS} FROM intake.contacts WHERE id = ANY($1) AND merged_into IS NULL AND erased_at IS NULL ORDER BY id",
+        list(leads),
+    )
+    by_id = await uow.fetch("SELECT id, source_id FROM intake.leads WHERE id = ANY($1)", list(leads.values()))
+    source_of = {row["id"]: row["source_id"] for row in by_id}
+    taken = [contact_of(row) for row in found]
+    return [Unweighed(c, leads[c.id], source_of[leads[c.id]]) for c in taken if leads[c.id] in source_of]
+
+
+async def add_blocks(uow: UnitOfWork, blocks: Sequence[tuple[bytes, UUID]]) -> None:
+    """Adds the blocks of contacts; those that are there stay."""
+    if blocks:
+        await uow.execute(
+            "INSERT INTO intake.blocks (block, contact_id) SELECT * FROM unnest($1::bytea[], $2::uuid[]) ON CONFLICT DO NOTHING",
+            *columns(blocks),
+        )
+
+
+async def candidates(uow: UnitOfWork, blocks: Sequence[bytes], *, limit: int) -> dict[bytes, list[UUID]]:
+    """Who lies in each block. A block with more than `limit` says nothing and is left out."""
+    rows = await uow.fetch(
+        "SELECT w.block, array_agg(b.contact_id) AS ids FROM unnest($1::bytea[]) AS w(block) CROSS JOIN LATERAL "
+        "(SELECT contact_id FROM intake.blocks WHERE block = w.block LIMIT $2) AS b GROUP BY w.block",
+        list(set(blocks)),
+        limit + 1,
+    )
+    return {row["block"]: row["ids"] for row in rows if len(row["ids"]) <= limit}
+
+
+async def contacts_by_id(uow: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, Contact]:
+    rows = await uow.fetch(
+        f"SELECT {COLUMNS} FROM intake.contacts WHERE id = ANY($1) AND merged_into IS NULL AND erased_at IS NULL", list(ids)
+    )
+    return {row["id"]: contact_of(row) for row in rows}
+
+
+@dataclass(frozen=True)
+class KnownPair:
+    """Two contacts of whom something was said before."""
+
+    id: UUID
+    state: str
+
+
+async def known_pairs(uow: UnitOfWork, pairs: Sequence[tuple[UUID, UUID]]) -> dict[frozenset[UUID], KnownPair]:
+    """What was said of these pairs before, if anything was; the last word counts."""
+    rows = await uow.fetch(
+        "SELECT m.id, m.contact_id, m.other_id, m.state FROM unnest($1::uuid[], $2::uuid[]) AS p(a, b) JOIN intake.matches m "
+        "ON (m.contact_id = p.a AND m.other_id = p.b) OR (m.contact_id = p.b AND m.other_id = p.a) ORDER BY m.decided_at, m.id",
+        *columns(pairs),
+    )
+    return {frozenset((row["contact_id"], row["other_id"])): KnownPair(row["id"], row["state"]) for row in rows}
+
+
+async def weigh_match(uow: UnitOfWork, id: UUID, score: float, evidence: str, state: str, *, by: str) -> None:
+    """Says anew what the evidence is, and what follows of it."""
+    await uow.execute(
+        "UPDATE intake.matches SET score = $2, evidence = $3, state = $4, decided_at = $5, decided_by = $6 WHERE id = $1",
+        *(id, score, evidence, state, uow.now, by),
+    )
+
+
+async def insert_matches(uow: UnitOfWork, rows: Sequence[MatchRow]) -> None:
+    await uow.insert("matches", MatchRow._fields, rows)
+
+
+async def undo(uow: UnitOfWork, loser_id: UUID, winner_id: UUID, *, by: str) -> None:
+    """Keeps that these two are not one person, whatever the evidence says."""
+    done = await uow.execute(
+        f"UPDATE intake.matches SET state = 'undone', decided_at = $3, decided_by = $4 WHERE {PAIR}",
+        loser_id,
+        winner_id,
+        uow.now,
+        by,
+    )
+    if done == "UPDATE 0":
+        row = MatchRow(uow.clock.uuid7(), loser_id, winner_id, 0.0, "[]", "undone", uow.now, by)
+        await insert_matches(uow, [row])
+
+
+async def take_due(uow: UnitOfWork) -> Row | None:
+    """The next pair that is to be merged, locked."""
+    return await uow.fetchrow(
+        "SELECT * FROM intake.matches WHERE state = 'due' ORDER BY score DESC, id LIMIT 1 FOR UPDATE SKIP LOCKED"
+    )
+
+
+async def get_match(uow: UnitOfWork, id: UUID) -> Row | None:
+    return await uow.fetchrow("SELECT * FROM intake.matches WHERE id = $1 FOR UPDATE", id)
+
+
+async def decide_match(uow: UnitOfWork, id: UUID, state: str, *, by: str) -> None:
+    await uow.execute(
+        "UPDATE intake.matches SET state = $2, decided_at = $3, decided_by = $4 WHERE id = $1", id, state, uow.now, by
+    )
+
+
+async def page_of_matches(
+    uow: UnitOfWork, *, state: str | None, contact_id: UUID | None, before: UUID | None, limit: int
+) -> list[Row]:
+    """Matches, newest first."""
+    return await uow.fetch(
+        "SELECT * FROM intake.matches WHERE ($1::text IS NULL OR state = $1) "
+        "AND ($2::uuid IS NULL OR contact_id = $2 OR other_id = $2) AND ($3::uuid IS NULL OR id < $3) ORDER BY id DESC LIMIT $4",
+        *(state, contact_id, before, limit),
+    )
+
+
+# -- Blocks when contacts are merged and parted ------------------------------------------------------------------------------------
+
+
+async def move_blocks(uow: UnitOfWork, old: UUID, new: UUID) -> None:
+    await uow.execute(
+        "WITH gone AS (DELETE FROM intake.blocks WHERE contact_id = $1 RETURNING block) "
+        "INSERT INTO intake.blocks (block, contact_id) SELECT block, $2 FROM gone ON CONFLICT DO NOTHING",
+        old,
+        new,
+    )
+    await uow.execute("DELETE FROM intake.unweighed WHERE contact_id = $1", old)
+
+
+async def drop_blocks(uow: UnitOfWork, ids: Sequence[UUID]) -> None:
+    await uow.execute("DELETE FROM intake.blocks WHERE contact_id = ANY($1)", list(ids))

@@ -1,0 +1,75 @@
+"""What happened, in one sentence for a person. Holds no contact data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from services.tracker.domain.timeline import CORRECTED, RECOGNISED
+
+
+def summary(type_: str, data: Mapping[str, Any]) -> str:
+    """One sentence for a person. Holds no contact data. An event of a kind not known here is called by its name."""
+    sentence = SENTENCES.get(type_)
+    return sentence(data) if sentence else f"{type_}."
+
+
+def _scored(data: Mapping[str, Any]) -> str:
+    reasons = ", ".join(f"{reason['text']} {reason['points']:+d}" for reason in data["reasons"])
+    return f"Scored {data['points']}, grade {data['grade']}: {data['qualification']}{f' ({reasons})' if reasons else ''}."
+
+
+def _stage_changed(data: Mapping[str, Any]) -> str:
+    worth = f", worth {data['value']:g} {data.get('currency', '')}".rstrip() if data.get("value") is not None else ""
+    reason = f": {data['reason']}" if data.get("reason") else ""
+    return f"From {data['previous']} to {data['stage']}{worth}, said {data['by']}{reason}."
+
+
+def _first_responded(data: Mapping[str, Any]) -> str:
+    seconds = data.get("seconds")
+    return f"First response by {data['by']}{'' if seconds is None else f', {span(seconds)} after receipt'}."
+
+
+def _touched(data: Mapping[str, Any]) -> str:
+    if data["kind"] == CORRECTED:
+        return "Read anew, by a better mapping."
+    if data["kind"] == RECOGNISED:
+        return "Recognised as a person whom we know already."
+    return f"Came again, from {data['source']}."
+
+
+def _did(data: Mapping[str, Any]) -> str:
+    source = f", from {data['source']}" if data.get("source") else ""
+    return f"{data['kind'].replace('_', ' ').replace('-', ' ').capitalize()}{source}."
+
+
+def _merged(data: Mapping[str, Any]) -> str:
+    evidence = ", ".join(f"{one['field']} {one['says']}" for one in data.get("evidence") or ())
+    return f"Merged into lead {data['into']} by {data['by']}{f' ({evidence})' if evidence else ''}."
+
+
+def span(seconds: float) -> str:
+    """A length of time in the two largest units that matter: `45 s`, `3 min 20 s`, `2 h 5 min`, `4 d 1 h`."""
+    whole = round(seconds)
+    for unit, name, part, part_name in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= unit:
+            rest = whole % unit // part
+            return f"{whole // unit} {name}" + (f" {rest} {part_name}" if rest else "")
+    return f"{whole} s" if whole else f"{seconds:.3g} s"
+
+
+SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "LeadReceived": lambda data: f"Received from {data['source']}.",
+    "LeadTouched": _touched,
+    "ActivityRecorded": _did,
+    "LeadMerged": _merged,
+    "LeadUnmerged": lambda data: f"The merge into lead {data['into']} was undone by {data['by']}.",
+    "LeadErased": lambda data: f"Erased ({data['reason']}) by {data['by']}.",
+    "LeadScored": _scored,
+    "LeadAssigned": lambda data: f"Assigned to {data['agent_name']} in {data['pool']}: {data['why']}",
+    "LeadQueued": lambda data: f"Waits in the queue of {data['pool']}: {data['why']}",
+    "LeadRejected": lambda data: f"Not routed ({data['code']}): {data['why']}",
+    "AssignmentEnded": lambda data: f"The assignment ended: {data['reason']}.",
+    "StageChanged": _stage_changed,
+    "FirstResponded": _first_responded,
+}

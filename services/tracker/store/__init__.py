@@ -1,0 +1,58 @@
+"""Every query of the tracker. Never commits."""
+
+from services.tracker.store.erasures import (
+    erased_among,
+    erasures_of_contact,
+    erasures_of_leads,
+    forget_leads,
+    keep_erasures,
+    page_of_erasures,
+)
+from services.tracker.store.leads import (
+    Merged,
+    Routed,
+    StageRow,
+    Touched,
+    add_entries,
+    entries_of,
+    fold_merged,
+    fold_received,
+    fold_routed,
+    fold_scored,
+    get_lead,
+    hold_leads,
+    keep_touches,
+    lock_lead,
+    merged_into,
+    update_stage,
+)
+from services.tracker.store.lists import Filter, counts, page_of_leads, response_times
+
+__all__ = [
+    "Filter",
+    "Merged",
+    "Routed",
+    "StageRow",
+    "Touched",
+    "add_entries",
+    "counts",
+    "entries_of",
+    "erased_among",
+    "erasures_of_contact",
+    "erasures_of_leads",
+    "fold_merged",
+    "fold_received",
+    "fold_routed",
+    "fold_scored",
+    "forget_leads",
+    "get_lead",
+    "hold_leads",
+    "keep_erasures",
+    "keep_touches",
+    "lock_lead",
+    "merged_into",
+    "page_of_erasures",
+    "page_of_leads",
+    "response_times",
+    "update_stage",
+]

@@ -1,0 +1,1 @@
+"""Measurements of how good a judgement is, rather than how fast."""

@@ -226,14 +226,16 @@ class Jobs:
         return True
 
     async def _work(self, job: Job, lease: UUID) -> None:
+        """Steps until the turn is over, and at least one; none for a job that was cancelled while its owner died."""
         until = self._clock.monotonic() + self._turn_for
-        pause = 0.0
-        while job.state is JobState.RUNNING:
-            if pause or job.cancel or self._stop.is_set() or self._clock.monotonic() >= until:
-                await self._let_go(job, lease, pause=pause)
-                return
+        pause, over = 0.0, job.cancel
+        while not over:
             job, pause = await self._step(job, lease)
             self._put_off.pop(job.id, None)
+            over = pause > 0 or job.cancel or self._stop.is_set() or self._clock.monotonic() >= until
+            if job.state is not JobState.RUNNING:
+                return
+        await self._let_go(job, lease, pause=pause)
 
     async def _lease(self, lease: UUID) -> Job | None:
         async with self._database.begin() as uow:

@@ -14,6 +14,7 @@ from services.intake.clients.credentials import Credentials
 from services.intake.clients.pace import Pace
 from services.intake.clients.registry import CLIENTS
 from services.intake.clients.web import Web
+from services.intake.domain.quality.places import load_places
 from services.intake.domain.senders.shape import Notice, Result
 from services.intake.handlers import SUBSCRIPTIONS, replays
 from services.intake.handlers.deliveries import take_fetched
@@ -35,6 +36,7 @@ from shared.settings import load
 
 def build(platform: Platform, settings: IntakeSettings | None = None, *, web: Web | None = None) -> Service:
     """Intake. `web` is how senders are called; None is the real network."""
+    load_places()  # a tenth of a second, and better now than when the first lead from abroad comes
     settings = settings or load(IntakeSettings)
     database = open_database("intake", platform, settings)
     sealer = platform.sealer("source secrets")

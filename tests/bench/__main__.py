@@ -112,12 +112,22 @@ def broker(arguments: argparse.Namespace, folder: Path) -> AbstractAsyncContextM
     return kafka(arguments.kafka, folder) if wanted else nullcontext(None)
 
 
+@asynccontextmanager
+async def with_past(arguments: argparse.Namespace, environment: Environment) -> AsyncIterator[Environment]:
+    """The environment with a database that has a past, where one of the systems needs it; it is dropped at the end."""
+    if not any(stage.needs_past for stage in arguments.stages.values()):
+        yield environment
+        return
+    say(f"a database with {arguments.contacts:,} contacts")
+    dsn = await environment.create_database("past")
+    try:
+        yield replace(environment, past=await make_past(dsn, arguments.contacts, say))
+    finally:
+        await environment.drop_database(dsn)
+
+
 async def run_stages(arguments: argparse.Namespace, environment: Environment, results: report.Results) -> None:
     """Fills `results` stage by stage."""
-    if any(stage.needs_past for stage in arguments.stages.values()):
-        say(f"a database with {arguments.contacts:,} contacts")
-        results.past = await make_past(environment, arguments.contacts, say)
-        environment = replace(environment, past=results.past)
     say("floors")
     results.before += await floors(arguments, environment)
     for name, stage in arguments.stages.items():
@@ -176,7 +186,8 @@ async def main() -> int:
     stop_on_termination()
     # The client of the broker reports each retry as an error; what was lost for good shows in the counts.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    async with environment(arguments) as shared:
+    async with environment(arguments) as servers, with_past(arguments, servers) as shared:
+        results.past = shared.past
         await run_stages(arguments, shared, results)
         path = arguments.json or Path(f"bench-{shared.run}.json")
         report.write(path, results, report.machine(await server_version(shared.dsn)))

@@ -32,7 +32,7 @@ from services.intake.store.leads import LeadRow
 from shared.clock import SystemClock, uuid7_floor, uuid7_from
 from shared.db.uow import to_json
 from tests.bench.body import body
-from tests.bench.environment import Environment, Past
+from tests.bench.environment import Past
 from tests.bench.handoff import install_into
 from tests.bench.people import COMPANIES, person
 
@@ -84,10 +84,9 @@ class Rows(NamedTuple):
     blocks: list[tuple[bytes, UUID]]
 
 
-async def make_past(environment: Environment, contacts: int, say: Callable[[str], None]) -> Past:
-    """A database of this run to be copied, with so many contacts."""
+async def make_past(dsn: str, contacts: int, say: Callable[[str], None]) -> Past:
+    """Makes an empty database one of Handoff's that has so many contacts; it can be copied then."""
     started = time.monotonic()
-    dsn = await environment.create_database("past")
     await install_into(dsn)
     await fill(dsn, contacts, SystemClock().now(), say)
     async with _connected(dsn) as connection:

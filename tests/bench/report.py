@@ -211,7 +211,10 @@ def machine(postgres: str) -> dict[str, Any]:
 def write(path: Path, results: Results, machine: dict[str, Any]) -> None:
     """Everything measured, and the rows as they were judged."""
     rows = [{**asdict(row), "ratio": row.ratio} for row in results.rows()]
-    path.write_text(json.dumps({"machine": machine, "rows": rows, **asdict(results)}, indent=1))
+    told = {"machine": machine, "rows": rows, **asdict(results)}
+    if results.past:
+        del told["past"]["dsn"]  # a path of this machine, and gone by now
+    path.write_text(json.dumps(told, indent=1))
 
 
 def table(rows: list[Row]) -> str:

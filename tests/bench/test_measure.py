@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from tests.bench.__main__ import STAGES, chosen
 from tests.bench.body import Mix
 from tests.bench.environment import Environment, Past
 from tests.bench.measurement import BenchmarkFailed, Capacity, Measurement, Paced, SystemResult
-from tests.bench.report import Aim, Results, table
+from tests.bench.report import Aim, Results, table, write
 from tests.bench.system import Counts
 
 
@@ -147,6 +148,14 @@ def test_a_past_is_shown_beside_the_empty_database_and_judged_by_it() -> None:
     assert "| intake-contacts | 1,700   |          | 0.85     | 10     | 20     | 500           |" in text
     assert "held 1,000,000 contacts" in text
     assert "10% come from a person with a recent lead" in text
+
+
+def test_the_file_has_everything_but_where_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "bench.json"
+    write(path, Results(systems=[result("intake-postgres", 2000.0)], past=Past("postgresql://somewhere", 1000, 1.0, 2.0)), {})
+    told = json.loads(path.read_text())
+    assert told["past"] == {"contacts": 1000, "seconds": 1.0, "mib": 2.0}
+    assert told["systems"][0]["capacities"][0]["end_to_end"] == 2000.0
 
 
 def test_systems_are_chosen_by_how_their_names_begin() -> None:

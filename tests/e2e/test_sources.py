@@ -9,8 +9,8 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import httpx
 import pytest
@@ -33,9 +33,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 EVERY = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 FETCHED = pytest.mark.parametrize("case", [case for case in CASES.values() if case.fetched], ids=lambda case: case.name)
 TESTED = [case for case in CASES.values() if case.says_test]
-# By what senders without an id of the lead are known again.
 CONFIRM = f"https://{SNS_HOST}/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token=invented"
-DIAL = {"meta": "graph.facebook.com", "linkedin": "api.linkedin.com", "hubspot": "api.hubapi.com"}
+HOSTS = {"meta": "graph.facebook.com", "linkedin": "api.linkedin.com", "hubspot": "api.hubapi.com"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -84,7 +83,7 @@ async def test_a_forged_delivery_leaves_nothing_but_a_tally(intake: Intake, case
     assert await source.deliveries() == []
     assert await source.tallies() == {("rejected", "forged"): len(forgeries)}
     assert intake.internet.asked_of(person) == []
-    assert (await source.deliver(person)).is_success or not case.own
+    assert (await source.deliver(person)).status_code < 400
     assert (await source.lead())["contact"]["email"] == person.email
 
 
@@ -145,7 +144,7 @@ async def test_a_renewed_hook_address_ends_the_old_one(intake: Intake, case: Cas
     source = await intake.source(case)
     renewed = replace(source, hook=(await intake.ask("POST", f"/v1/sources/{source.id}/token"))["hook"])
     assert (await source.deliver(intake.person())).status_code == 401
-    assert (await renewed.deliver(intake.person())).is_success or case.kind == "html_form"
+    assert (await renewed.deliver(intake.person())).status_code < 400
     await renewed.lead()
 
 
@@ -215,7 +214,7 @@ async def test_a_notification_is_acknowledged_before_its_sender_is_asked(intake:
 
 def with_trouble(intake: Intake, case: Case, person: Person, trouble: Any) -> None:
     """Whatever is asked of this person is answered so."""
-    intake.internet.trouble[DIAL[case.kind]] = lambda request: trouble(request) if person.id in str(request.url) else None
+    intake.internet.trouble[HOSTS[case.kind]] = lambda request: trouble(request) if person.id in str(request.url) else None
 
 
 @FETCHED
@@ -395,10 +394,8 @@ async def test_the_certificate_is_read_once_and_from_sns_only(intake: Intake) ->
     await source.deliver(intake.person())
     await source.deliver(intake.person())
     assert len(await source.leads()) == 2
-    assert [str(one.url.path) for one in intake.internet.asked[before:]] in (
-        [CERTIFICATE.removeprefix(f"https://{SNS_HOST}")],
-        [],
-    )
+    read = [one for one in intake.internet.asked if one.url.path == CERTIFICATE.removeprefix(f"https://{SNS_HOST}")]
+    assert len(read) == 1
 
 
 async def test_a_certificate_that_sns_does_not_have_proves_nothing(intake: Intake) -> None:
@@ -539,19 +536,22 @@ async def test_who_signs_is_refused_where_the_source_has_no_secret(intake: Intak
 
 
 @pytest.mark.parametrize(
-    "spoilt",
-    [{"website": "https://spam.example"}, {"message": " ".join(f"https://spam{n}.example" for n in range(9))}, {"_ts": "now"}],
+    ("spoilt", "later"),
+    [
+        ({"website": "https://spam.example"}, 0),
+        ({"message": " ".join(f"https://spam{n}.example" for n in range(9))}, 0),
+        ({}, 90),  # the page was made in a minute, by a clock that is ahead: nobody writes that fast
+    ],
     ids=["honeypot", "links", "too fast"],
 )
-async def test_spam_is_thanked_like_a_lead_and_is_none(intake: Intake, spoilt: dict[str, str]) -> None:
-    case = replace(CASES["html_form"], own=True)
-    source, person = await intake.source(case), intake.person()
-    said = {"name": person.name, "email": person.email, **spoilt}
-    if said.get("_ts") == "now":
-        said["_ts"] = str(int(intake.now().timestamp()))
-    case.acknowledged(await source.post(form(**said).headed(origin=ORIGIN, accept="text/html")), "")
+async def test_spam_is_thanked_like_a_lead_and_is_none(intake: Intake, spoilt: dict[str, str], later: int) -> None:
+    source, person = await intake.source(CASES["html_form"]), intake.person()
+    said = form(name=person.name, email=person.email, **spoilt).headed(origin=ORIGIN, accept="text/html")
+    sent = source.case.prove(said, source.proof(intake.now() + timedelta(seconds=later)))
+    source.case.acknowledged(await source.post(sent), "")
     assert await source.leads() == []
-    assert await source.tallies() == {("spam", next(reason for _, reason in await source.tallies())): 1}
+    [(outcome, _)] = await source.tallies()
+    assert outcome == "spam"
 
 
 async def test_a_form_leads_only_to_a_listed_page(intake: Intake) -> None:
@@ -599,4 +599,3 @@ async def test_a_switched_off_source_takes_nothing(intake: Intake) -> None:
     await source.change(active=False)
     assert (await source.deliver(intake.person())).status_code == 403
     assert await source.deliveries() == []
-    assert UUID(str(source.id))

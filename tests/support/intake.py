@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import logging
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -185,7 +186,8 @@ class Lines(logging.Handler):
 
     def telling(self, *secrets: str) -> list[str]:
         """The lines that have one of these in them."""
-        return [line for line in self.lines if any(secret.lower() in line.lower() for secret in secrets)]
+        told = re.compile("|".join(map(re.escape, secrets)), re.IGNORECASE)
+        return [line for line in self.lines if told.search(line)]
 
 
 @contextlib.contextmanager
@@ -196,9 +198,11 @@ def all_logs() -> Iterator[Lines]:
     root = logging.getLogger()
     lines.setFormatter(root.handlers[0].formatter)
     root.handlers[:] = [lines]  # not on standard error: it is much
+    logging.getLogger("httpcore").setLevel("INFO")  # it tells of the test's own requests
     try:
         yield lines
     finally:
+        logging.getLogger("httpcore").setLevel("NOTSET")
         configure_logging(level="warning")
 
 

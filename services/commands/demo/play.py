@@ -78,7 +78,7 @@ async def _send_all(api: Interface, deliveries: Sequence[Delivery], hooks: dict[
 async def _send(api: Interface, delivery: Delivery, hooks: dict[str, str]) -> list[str]:
     if delivery.send == "batch":
         results = (await api.post("/v1/leads", delivery.body))["results"]
-        if refused := [result["detail"] for result in results if result["status"] != "accepted"]:
+        if refused := [result["detail"] for result in results if result["status"] == "refused"]:
             raise DemoFailed(f"POST /v1/leads refused {len(refused)} leads of a batch: {'; '.join(refused)}")
         return [result["lead_id"] for result in results]
     if delivery.send == "lead":

@@ -200,5 +200,5 @@ async def _take_again(
             # A digest says that the same form was sent again within minutes. This is not sent again: it is the same.
             notices = [replace(notice, window=None) if isinstance(notice, SentLead) else notice for notice in notices]
         return await take_notices(notices, source, sender, uow, cause=cause, delivery_id=stored.id)
-    items = [replace(item_of(lead, source, sender), corrects=id) for lead, id in zip(sent, made, strict=True)]
+    items = [item_of(lead, source, sender)._replace(corrects=id) for lead, id in zip(sent, made, strict=True)]
     return await receive_items(items, uow, cause=cause, delivery_id=stored.id)

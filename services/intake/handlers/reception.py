@@ -1,6 +1,6 @@
 """What becomes of leads: each is a new lead, a touch of a known one, or nothing new. For any number of them in one transaction.
 
-    entries ─▶ normal form ─▶ suppressed? ─▶ sender's ids locked ─▶ people locked and recognised ─▶ lead | touch | duplicate
+    entries ─▶ normal form ─▶ sender's ids locked ─▶ people locked ─▶ suppressed? ─▶ recognised ─▶ lead | touch | duplicate
 
 Locks: external ids → identifiers → contacts → leads, each sorted. Whatever is written goes in few statements for all.
 """
@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.intake import domain
@@ -22,7 +22,7 @@ from services.intake.domain.senders.shape import Consent, Result, Status
 from services.intake.handlers import activities
 from services.intake.handlers.limits import RateLimits
 from services.intake.handlers.recognise import People, Person
-from services.intake.store import contacts, leads, persons, sources
+from services.intake.store import leads, persons, sources
 from services.intake.store.contacts import Contact
 from services.intake.store.leads import ConsentRow, CorrectionRow, LeadRow, Seen, TouchRow
 from services.intake.store.persons import LeadOf
@@ -36,9 +36,8 @@ MAX_NORMAL = 240 * 1024  # bytes of JSON: an event may have 256 KiB, and its ids
 SURELY_FITS = 32 * 1024  # bytes as sent, which no normal form makes so many of
 
 
-@dataclass(frozen=True)
-class Item:
-    """One lead as it was sent: normal fields and custom answers, for a source named or already known.
+class Item(NamedTuple):
+    """One lead as it was sent: normal fields and custom answers, for a source named or already known. A tuple: there is one a lead.
 
     `at` is its JSON pointer in a batch. `corrects` is the lead that it became when it was read before: that one is mended. The rest is as
     in SentLead (domain/senders/shape.py).
@@ -59,8 +58,7 @@ class Item:
     size: int = MAX_NORMAL  # bytes as it was sent, where that is known
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """An item, or what is known of it already, with its cause and the raw delivery that it came in."""
 
     item: Item | Result
@@ -78,7 +76,6 @@ async def receive_entries(entries: Sequence[Entry], uow: UnitOfWork) -> list[Res
     """Takes leads: what became of each, in order. Nothing is refused by an exception."""
     known = await _sources(uow, entries)
     drafts = [entry.item if isinstance(entry.item, Result) else _draft(uow, entry, entry.item, known) for entry in entries]
-    drafts = await _without_suppressed(uow, drafts)
     reception = await Reception.open(uow, [draft for draft in drafts if isinstance(draft, Draft)])
     results = [draft if isinstance(draft, Result) else reception.receive(draft) for draft in drafts]
     await reception.write()
@@ -99,8 +96,7 @@ class Rules:
     policy: RecognitionPolicy
 
 
-@dataclass(frozen=True)
-class Draft:
+class Draft(NamedTuple):
     """A lead that would be taken, for all that can be said of it alone. `contact` is JSON."""
 
     entry: Entry
@@ -186,21 +182,13 @@ def _rejected(slug: str, detail: str, pointer: str | None = None, *, http: int =
     return Result(Status.REJECTED, slug=slug, detail=detail, pointer=pointer, http=http)
 
 
-async def _without_suppressed(uow: UnitOfWork, drafts: Sequence[Draft | Result]) -> list[Draft | Result]:
-    """The drafts, those of people who are on the suppression list rejected."""
-    keys = {key for draft in drafts if isinstance(draft, Draft) and not draft.item.test for key in draft.person.keys}
-    suppressed = await contacts.suppressed_keys(uow, list(keys)) if keys else set()
-    if not suppressed:
-        return list(drafts)
-    refusal = _rejected("suppressed", "This person is on the suppression list: they asked not to be contacted.", http=409)
-    return [refusal if isinstance(draft, Draft) and suppressed.intersection(draft.person.keys) else draft for draft in drafts]
+SUPPRESSED = _rejected("suppressed", "This person is on the suppression list: they asked not to be contacted.", http=409)
 
 
 # -- Reception: under the locks ------------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class _Made:
+class _Made(NamedTuple):
     """A lead that this transaction makes; its sequence is known when all is done."""
 
     id: UUID
@@ -256,6 +244,8 @@ class Reception:
             return self._correct(draft, known)
         if draft.external and _is_repeat(draft, self._seen, self._uow.now):
             return Result(Status.DUPLICATE, self._seen[draft.external].lead_id)
+        if not self._people.suppressed.isdisjoint(draft.person.keys):
+            return SUPPRESSED
         if draft.item.test:
             lead_id, status = self._make(draft, draft.person.contact_id), Status.TEST
         else:

@@ -7,8 +7,7 @@ one of them waits, in this process or another, and then finds the contact that w
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.intake.domain.identity import Kind, kind_of
@@ -22,8 +21,7 @@ from shared.db.uow import UnitOfWork
 MAX_SHARED = 50  # contacts behind one identifier; a switchboard's number says nothing of a person any more
 
 
-@dataclass(frozen=True)
-class Person:
+class Person(NamedTuple):
     """Who a lead says its person is, in both its blocks. `contact_id` is the contact that is made if nobody is recognised."""
 
     contact_id: UUID
@@ -38,12 +36,12 @@ class Person:
         return bool(self.facts.get("email_role"))
 
 
-
 class People:
     """The contacts that the leads of one transaction may belong to, all locked."""
 
-    def __init__(self, claimed: dict[bytes, list[UUID]], contacts: dict[UUID, Contact]) -> None:
+    def __init__(self, claimed: dict[bytes, list[UUID]], suppressed: set[bytes], contacts: dict[UUID, Contact]) -> None:
         self._claimed = claimed  # what the database says
+        self.suppressed = suppressed
         self._pointing = {key: [id for id in ids if id in contacts] for key, ids in claimed.items()}
         self.contacts = contacts
         self._changed: dict[UUID, Contact] = {}
@@ -56,10 +54,10 @@ class People:
         for person in persons:
             for key in person.keys:
                 wanted.setdefault(key, person.contact_id)
-        claimed = await store.claim_identifiers(uow, wanted) if wanted else {}
+        claimed, suppressed = await store.claim_identifiers(uow, wanted) if wanted else ({}, set())
         made = set(wanted.values())
         pointed = {id for ids in claimed.values() for id in ids if id not in made} | set(known)
-        return cls(claimed, await store.lock_contacts(uow, sorted(pointed)) if pointed else {})
+        return cls(claimed, suppressed, await store.lock_contacts(uow, sorted(pointed)) if pointed else {})
 
     def recognise(self, uow: UnitOfWork, person: Person) -> Contact:
         """The person's contact: a known one whose identifiers match and nothing contradicts, else a new one."""

@@ -43,18 +43,19 @@ def contact_of(row: Row) -> Contact:
     return Contact(**{**row, "keys": list(row["keys"])})
 
 
-async def claim_identifiers(uow: UnitOfWork, wanted: Mapping[bytes, UUID]) -> dict[bytes, list[UUID]]:
-    """Locks these identifiers, in order, and says whom they speak for: a new one for the contact that comes with it.
+async def claim_identifiers(uow: UnitOfWork, wanted: Mapping[bytes, UUID]) -> tuple[dict[bytes, list[UUID]], set[bytes]]:
+    """Locks these identifiers, in order, and says whom they speak for (a new one for the contact that comes with it) and who is suppressed.
 
     The row is the lock: two submissions of one person that are under way at once queue up here, whichever process they are in.
     """
     rows = await uow.fetch(
-        "INSERT INTO intake.identifiers AS i (key, contact_ids) SELECT key, ARRAY[contact_id] "
+        "WITH claimed AS (INSERT INTO intake.identifiers AS i (key, contact_ids) SELECT key, ARRAY[contact_id] "
         "FROM unnest($1::bytea[], $2::uuid[]) AS n(key, contact_id) ORDER BY key "
-        "ON CONFLICT (key) DO UPDATE SET contact_ids = i.contact_ids RETURNING key, contact_ids",
+        "ON CONFLICT (key) DO UPDATE SET contact_ids = i.contact_ids RETURNING key, contact_ids) "
+        "SELECT c.key, c.contact_ids, s.key IS NOT NULL AS suppressed FROM claimed c LEFT JOIN intake.suppressions s USING (key)",
         *columns(sorted(wanted.items())),
     )
-    return {row["key"]: row["contact_ids"] for row in rows}
+    return {row["key"]: row["contact_ids"] for row in rows}, {row["key"] for row in rows if row["suppressed"]}
 
 
 async def lock_identifiers(uow: UnitOfWork, keys: Sequence[bytes]) -> dict[bytes, list[UUID]]:
@@ -142,11 +143,6 @@ async def queue_for_weighing(uow: UnitOfWork, rows: Sequence[tuple[UUID, UUID]])
         "INSERT INTO intake.unweighed (contact_id, lead_id) SELECT * FROM unnest($1::uuid[], $2::uuid[]) ON CONFLICT DO NOTHING",
         *columns(rows),
     )
-
-
-async def suppressed_keys(uow: UnitOfWork, keys: Sequence[bytes]) -> set[bytes]:
-    rows = await uow.fetch("SELECT key FROM intake.suppressions WHERE key = ANY($1)", list(keys))
-    return {row["key"] for row in rows}
 
 
 async def last_leads(uow: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, UUID]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.support.senders.case import FORM, JSON, Case, Person, Sent
 
-SIZE = 48 * 1024
+SIZE = 32 * 1024
 MIB = 1024 * 1024
 MULTIPART = "multipart/form-data; boundary=x"
 XML = "application/xml"
@@ -23,7 +23,9 @@ LAUGHS = (
     + b"".join(b'<!ENTITY %c "%s">' % (c, b"&%c;" % (c - 1) * 10) for c in range(ord("b"), ord("j")))
     + b"]><adf><prospect><customer><contact><name>&i;</name><email>a@example.com</email></contact></customer></prospect></adf>"
 )  # fmt: skip
+LEAD = b"<adf><prospect><customer><contact><name>&a;</name><email>a@example.com</email></contact></customer></prospect></adf>"
 BOMBS = {
+    "a small entity": b'<!DOCTYPE adf [<!ENTITY a "' + MARK.encode() + b'">]>' + LEAD,
     "billion laughs": LAUGHS,
     "quadratic blowup": b'<!DOCTYPE adf [<!ENTITY a "' + MARK.encode() * 1000 + b'">]><adf>' + b"&a;" * 2000 + b"</adf>",
     "a file of ours": b'<?xml version="1.0"?><!DOCTYPE adf [<!ENTITY a SYSTEM "file:///etc/passwd">]><adf><prospect>&a;</prospect></adf>',

@@ -112,6 +112,11 @@ deliveries = Table(
 )
 Index("deliveries_source_id_received_at_id_idx", deliveries.c.source_id, deliveries.c.received_at, deliveries.c.id)
 
+Index(
+    "deliveries_without_lead_idx",
+    deliveries.c.id,
+    postgresql_where=deliveries.c.state.in_(("held", "ignored", "rejected", "spam")),
+)
 Index("deliveries_held_idx", deliveries.c.source_id, deliveries.c.id, postgresql_where=deliveries.c.state == "held")
 
 # -- Leads, and whose they are --
@@ -136,6 +141,13 @@ leads = Table(
 Index("leads_contact_id_idx", leads.c.contact_id)
 Index("leads_source_id_received_at_id_idx", leads.c.source_id, leads.c.received_at, leads.c.id)
 Index("leads_delivery_id_idx", leads.c.delivery_id, postgresql_where=leads.c.delivery_id.is_not(None))
+
+repetitions = Table(
+    "repetitions",
+    metadata,
+    Column("lead_id", Uuid, primary_key=True),
+    Column("delivery_id", Uuid, primary_key=True),
+)
 
 external_ids = Table(
     "external_ids",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request, Response
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, field_validator
@@ -16,6 +16,8 @@ from shared.db import answers
 from shared.db.uow import Database, UnitOfWork
 from shared.errors import Refused
 from shared.web.responses import json_response, on_calendar
+
+T = TypeVar("T")
 
 
 class Body(BaseModel):
@@ -108,8 +110,13 @@ class Once:
         self._request = request
         self._uow = uow
 
-    async def __call__(self, work: Callable[[], Awaitable[object]], *, status: int = 200) -> Response:
-        """Does the work and answers with its result as JSON. Raises Refused (422) for a key used with another body."""
+    async def __call__(
+        self, work: Callable[[], Awaitable[T]], *, status: int = 200, kept: Callable[[T], object] | None = None
+    ) -> Response:
+        """Does the work and answers with its result as JSON. Raises Refused (422) for a key used with another body.
+
+        `kept` says what is stored for a repetition, where the result holds a secret that is shown once.
+        """
         key = self._key()
         if key is None:
             return json_response(await work(), status)
@@ -119,8 +126,10 @@ class Once:
             if body_hash != key.body_hash:
                 raise answers.reused()
             return Response(answer.content, answer.status, media_type="application/json")
-        response = json_response(await work(), status)
-        await answers.store(self._uow, [(key.scope, answers.Answer(status, bytes(response.body)))])
+        result = await work()
+        response = json_response(result, status)
+        stored = json_response(kept(result), status) if kept else response
+        await answers.store(self._uow, [(key.scope, answers.Answer(status, bytes(stored.body)))])
         return response
 
     def _key(self) -> answers.Key | None:

@@ -603,9 +603,6 @@ async def test_one_of_two_people_in_a_document_is_erased_and_the_other_stays(int
     assert [lead["contact"].get("email") for lead in await source.leads()].count(other.email) == 1
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a raw delivery that became no lead is not known to be a person's, and is kept for its 90 days"
-)
 @pytest.mark.parametrize("became", ["ignored", "rejected", "spam"])
 async def test_what_was_no_lead_is_erased_with_the_person(intake: Intake, became: str) -> None:
     kind = {"ignored": "calendly", "rejected": "generic", "spam": "html_form"}[became]
@@ -622,7 +619,6 @@ async def test_what_was_no_lead_is_erased_with_the_person(intake: Intake, became
     assert await intake.found(person) == {}
 
 
-@pytest.mark.xfail(strict=True, reason="a repetition that comes beside somebody new is kept with the delivery of that one")
 async def test_a_repetition_beside_somebody_new_is_erased_with_the_person(intake: Intake) -> None:
     source, person, other = await intake.source(CASES["generic"]), intake.person(), intake.person()
     said = [json.loads(source.case.says(one, intake.now()).body) for one in (person, other)]

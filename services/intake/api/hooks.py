@@ -1,7 +1,7 @@
 """/hooks/{token}: where senders post. Verified over the raw bytes, then read, then answered in the sender's own words.
 
 GET  ─▶ handshake
-POST ─▶ whose hook? ─▶ rate limit ─▶ verify ─▶ parse ─▶ leads: group writer | all else: one transaction ─▶ answer
+POST ─▶ whose hook? ─▶ verify ─▶ rate limit ─▶ parse ─▶ leads: group writer | all else: one transaction ─▶ answer
                                                   └─▶ the source is paused: kept for later
 """
 
@@ -46,6 +46,7 @@ from shared.web.requests import cause_of
 
 router = APIRouter(tags=["hooks"])
 
+FORGED_COUNTED = 60  # a minute and source: a flood of forgeries must not become one of rows
 MAX_HOPS = 2  # a chain of certificates is one long; SNS needs one
 
 
@@ -101,14 +102,17 @@ async def _post(request: Request, call: Call) -> Response:
     """Raises Refused: 429 over the source's rate, 401 and 403 for a forgery, 503 where it cannot be stored now."""
     database: Database = request.app.state.database
     limits: RateLimits = database.memory.setdefault(RateLimits, RateLimits())
-    if not limits.take(call.source.id, call.source.per_minute, call.delivery.received_at):
-        detail = f"The source {call.source.name} takes {call.source.per_minute} deliveries a minute."
-        raise Refused(429, "rate-limited", detail=detail, headers={"Retry-After": "30"})
+    now = call.delivery.received_at
     try:
         call = await _verified(call, request)
     except Forged as forged:
-        await _count(request, call, Result(Status.REJECTED, slug="forged"))
+        if limits.take(("forged", call.source.id), FORGED_COUNTED, now):
+            await _count(request, call, Result(Status.REJECTED, slug="forged"))
         raise _refused(forged) from forged
+    # After the proof: whoever only knows the address cannot use up the sender's rate.
+    if not limits.take(call.source.id, call.source.per_minute, now):
+        detail = f"The source {call.source.name} takes {call.source.per_minute} deliveries a minute."
+        raise Refused(429, "rate-limited", detail=detail, headers={"Retry-After": "30"})
     try:
         notices = call.sender.parse(call.delivery, call.connection)
         await _confirm(request, notices)

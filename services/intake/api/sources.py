@@ -122,6 +122,10 @@ def _out(source: Source, request: Request, token: str | None = None) -> SourceOu
     return SourceOut(**kept, secrets=secrets, hook=f"/hooks/{token}" if token else None)
 
 
+def _without_hook(source: SourceOut) -> SourceOut:
+    return source.model_copy(update={"hook": None})
+
+
 def _secret_out(secret: Secret) -> SecretOut:
     return SecretOut(id=secret.id, name=secret.name, created_at=secret.created_at)
 
@@ -157,7 +161,7 @@ def _kind(sender: Sender) -> dict[str, Any]:
 
 @router.post("/v1/sources", status_code=201, response_model=SourceOut, summary="Make a source")
 async def post_source(body: SourceIn, request: Request, uow: Uow, _: Admin, once: OnceOnly) -> Response:
-    """The answer holds the source's hook address, which is shown this once."""
+    """The answer holds the source's hook address, which is shown this once: to a repetition with the same Idempotency-Key it is not."""
     secrets = {**body.secrets, **({SIGNING: body.secret} if body.secret else {})}
     new = NewSource(**{**body.model_dump(exclude={"secret"}), "secrets": secrets})
 
@@ -165,7 +169,7 @@ async def post_source(body: SourceIn, request: Request, uow: Uow, _: Admin, once
         made = await handlers.create_source(new, uow, _sealer(request))
         return _out(made.source, request, made.token)
 
-    return await once(work, status=201)
+    return await once(work, status=201, kept=_without_hook)
 
 
 @router.get("/v1/sources", summary="Sources by name")
@@ -210,7 +214,7 @@ async def post_source_token(id: UUID, request: Request, uow: Uow, _: Admin, once
         made = await handlers.renew_token(id, uow)
         return _out(made.source, request, made.token)
 
-    return await once(work)
+    return await once(work, kept=_without_hook)
 
 
 # -- Secrets -------------------------------------------------------------------------------------------------------------------------

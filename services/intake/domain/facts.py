@@ -13,9 +13,10 @@ from services.intake.domain.quality.names import is_placeholder
 from services.intake.domain.quality.notes import Notes
 from services.intake.domain.quality.origin import is_filled, read_address
 from services.intake.domain.quality.places import read_country, read_postcode, read_region
-from services.intake.domain.quality.text import as_text, one_line
+from services.intake.domain.quality.text import as_text, line_of
 
 MAX_TAGS = 50
+_PLACES = {name: place for place, name in enumerate(FACT_FIELDS)}
 Facts = dict[str, Any]
 Reader = Callable[[str, Any, Facts, Notes], Any]
 
@@ -25,14 +26,19 @@ def read_facts(fields: Mapping[str, Any], source: str, defaults: Mapping[str, An
     facts: Facts = {"source": source}
     if not fields.get("country") and "country" in defaults:
         put_fact(facts, "country", defaults["country"], Notes())
-    for name in FACT_FIELDS:
-        value = fields.get(name)
+    for name in _in_order(fields):
+        value = fields[name]
         if value is not None and value != "":
             put_fact(facts, name, value, notes)
     for name, value in defaults.items():
         if name not in facts:
             put_fact(facts, name, value, Notes())
     return facts
+
+
+def _in_order(fields: Mapping[str, Any]) -> list[str]:
+    """The fact fields among these, as FACT_FIELDS has them. Most leads have few of them, so the others are not even asked for."""
+    return sorted(_PLACES.keys() & fields.keys(), key=_PLACES.__getitem__)
 
 
 def put_fact(facts: Facts, name: str, value: Any, notes: Notes) -> None:
@@ -45,7 +51,7 @@ def put_fact(facts: Facts, name: str, value: Any, notes: Notes) -> None:
 
 def read_line(field: str, value: Any, _: Facts, notes: Notes) -> str | None:
     """Any text on one line; None for a blank one."""
-    return notes.keep(field, value, one_line(as_text(value)) or None, "blanks and characters that nobody sees")
+    return notes.keep(field, value, line_of(value) or None, "blanks and characters that nobody sees")
 
 
 def _read_word(field: str, value: Any, facts: Facts, notes: Notes) -> str | None:
@@ -77,7 +83,7 @@ def _read_number(field: str, value: Any, facts: Facts, notes: Notes) -> Any:
         return value
     if isinstance(value, float) and abs(value) < float("inf"):
         return value
-    text = one_line(as_text(value))
+    text = line_of(value)
     amount = read_amount(text)
     if amount is None:
         notes.warn(field, "not a number, kept as text")
@@ -96,7 +102,7 @@ def known_country(facts: Facts) -> str | None:
 
 
 def _read_country(field: str, value: Any, _: Facts, notes: Notes) -> str | None:
-    text = one_line(as_text(value))
+    text = line_of(value)
     code = read_country(text)
     if code is None and text:
         notes.warn(field, "no country that is known here, kept as text")
@@ -104,26 +110,26 @@ def _read_country(field: str, value: Any, _: Facts, notes: Notes) -> str | None:
 
 
 def _read_region(field: str, value: Any, facts: Facts, notes: Notes) -> str | None:
-    text = one_line(as_text(value))
+    text = line_of(value)
     country = known_country(facts)
     code = read_region(text, country) if country else None
     return notes.keep(field, value, code or text or None, "its ISO 3166 code")
 
 
 def _read_postcode(field: str, value: Any, facts: Facts, notes: Notes) -> str | None:
-    code, odd = read_postcode(one_line(as_text(value)), known_country(facts))
+    code, odd = read_postcode(line_of(value), known_country(facts))
     if odd:
         notes.warn(field, odd)
     return notes.keep(field, value, code or None, odd or "as its country writes it")
 
 
 def _read_language(field: str, value: Any, _: Facts, notes: Notes) -> str | None:
-    text = one_line(as_text(value))
+    text = line_of(value)
     return notes.keep(field, value, read_language(text) or text.lower() or None, "its tag")
 
 
 def _read_currency(field: str, value: Any, facts: Facts, notes: Notes) -> str | None:
-    text = one_line(as_text(value))
+    text = line_of(value)
     code = read_currency(text, known_country(facts))
     if code is None and text:
         notes.warn(field, "no currency that is known here, kept as text")
@@ -132,14 +138,14 @@ def _read_currency(field: str, value: Any, facts: Facts, notes: Notes) -> str | 
 
 def _read_tags(field: str, value: Any, _: Facts, notes: Notes) -> list[str] | None:
     items = value if isinstance(value, list) else as_text(value).split(",")
-    tags = [tag for item in items if (tag := one_line(as_text(item)))]
+    tags = [tag for item in items if (tag := line_of(item))]
     if len(tags) > MAX_TAGS:
         notes.warn(field, f"only the first {MAX_TAGS} are kept")
     return tags[:MAX_TAGS] or None
 
 
 def _read_address(field: str, value: Any, facts: Facts, notes: Notes) -> str | None:
-    text = one_line(as_text(value))
+    text = line_of(value)
     address = read_address(text)
     if address.text is None and text:
         notes.warn(field, "no page's address, not kept")

@@ -14,6 +14,8 @@ from hashlib import blake2b
 class Kind(StrEnum):
     """What an identifier is. A closed list, strongest first."""
 
+    __hash__ = str.__hash__  # an enum's own is a call in Python, and every lead looks up its kinds
+
     EMAIL = "email"  # normalised: case, and for some providers dots and plus tags, are folded
     PHONE = "phone"  # E.164
     CLICK = "click"  # an ad click: gclid, fbclid, …
@@ -21,6 +23,7 @@ class Kind(StrEnum):
 
 
 CODES = {Kind.EMAIL: 1, Kind.PHONE: 2, Kind.CLICK: 3, Kind.VISITOR: 4}
+_PREFIXES = {kind: bytes((code,)) for kind, code in CODES.items()}
 KINDS = {code: kind for kind, code in CODES.items()}
 
 
@@ -32,7 +35,7 @@ class Identifier:
     @property
     def key(self) -> bytes:
         """Its kind in the first byte, so that a key says what it is, and 15 bytes of digest."""
-        return bytes((CODES[self.kind],)) + digest(self.value, size=15)
+        return _PREFIXES[self.kind] + blake2b(self.value.encode("utf-8", "surrogatepass"), digest_size=15).digest()
 
 
 def kind_of(key: bytes) -> Kind:

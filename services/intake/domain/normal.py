@@ -20,8 +20,11 @@ from services.intake.domain.quality.names import proper_case
 from services.intake.domain.quality.notes import Notes
 from services.intake.domain.quality.origin import channel_of, is_click_id, is_filled
 from services.intake.domain.quality.phone import Phone, read_phone
-from services.intake.domain.quality.text import as_text, one_line
+from services.intake.domain.quality.text import as_text, line_of
 from services.intake.domain.senders.shape import Consent
+
+
+_CLICKS = frozenset(CLICK_FIELDS)
 
 
 class Unreachable(ValueError):
@@ -95,11 +98,11 @@ def _contact(fields: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
     """The contact block without the ways to reach the person."""
     contact = {}
     for name in ("name", "first_name", "last_name", "company"):
-        if kept := _name(name, fields.get(name), notes):
+        if name in fields and (kept := _name(name, fields[name], notes)):
             contact[name] = kept
     if "name" not in contact and (parts := [contact[part] for part in ("first_name", "last_name") if part in contact]):
         contact["name"] = " ".join(parts)
-    if street := read_line("street", fields.get("street"), contact, notes):
+    if "street" in fields and (street := read_line("street", fields["street"], contact, notes)):
         contact["street"] = street
     if message := as_text(fields.get("message")).strip():
         contact["message"] = message
@@ -107,7 +110,7 @@ def _contact(fields: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
 
 
 def _name(field: str, value: Any, notes: Notes) -> str | None:
-    text = one_line(as_text(value))
+    text = line_of(value)
     if not text or is_dropped(field, text, notes):
         return None
     kept = text if field == "company" else proper_case(text, surname=field == "last_name")
@@ -116,7 +119,7 @@ def _name(field: str, value: Any, notes: Notes) -> str | None:
 
 def _mail(fields: Mapping[str, Any], notes: Notes) -> Mail | None:
     sent = fields.get("email")
-    if not (text := one_line(as_text(sent))):
+    if not (text := line_of(sent)):
         return None
     mail = read_mail(text)
     if mail.warning:
@@ -127,7 +130,7 @@ def _mail(fields: Mapping[str, Any], notes: Notes) -> Mail | None:
 
 def _phone(fields: Mapping[str, Any], region: str | None, notes: Notes) -> Phone | None:
     sent = fields.get("phone")
-    if not (text := one_line(as_text(sent).strip().replace("\n", ";"))):
+    if not (text := line_of(as_text(sent).strip().replace("\n", ";"))):
         return None
     phone = read_phone(text, region.upper() if region else None)
     if phone.warning:
@@ -137,9 +140,10 @@ def _phone(fields: Mapping[str, Any], region: str | None, notes: Notes) -> Phone
 
 
 def _require_reachable(mail: Mail | None, phone: Phone | None) -> None:
+    if (mail and mail.kind != "invalid") or (phone and phone.kind != "invalid"):
+        return
     ways = {"email": mail, "phone": phone}
-    if not any(way and way.kind != "invalid" for way in ways.values()):
-        raise Unreachable({name: way.warning or way.kind for name, way in ways.items() if way})
+    raise Unreachable({name: way.warning or way.kind for name, way in ways.items() if way})
 
 
 def _put_ways(contact: dict[str, Any], facts: Facts, mail: Mail | None, phone: Phone | None) -> None:
@@ -180,15 +184,14 @@ def _identifiers(fields: Mapping[str, Any], facts: Facts, mail: Mail | None, pho
         found.append(Identifier(Kind.EMAIL, mail.key))
     if phone and phone.e164:
         found.append(Identifier(Kind.PHONE, phone.e164))
-    found += [
-        Identifier(Kind.CLICK, f"{name}:{facts[name]}") for name in CLICK_FIELDS if name in facts and is_click_id(facts[name])
-    ]
-    visitor = one_line(as_text(fields.get("visitor_id")))
-    if visitor and is_filled(visitor):
+    if not _CLICKS.isdisjoint(facts):
+        clicks = [name for name in CLICK_FIELDS if name in facts and is_click_id(facts[name])]
+        found += [Identifier(Kind.CLICK, f"{name}:{facts[name]}") for name in clicks]
+    if "visitor_id" in fields and (visitor := line_of(fields["visitor_id"])) and is_filled(visitor):
         found.append(Identifier(Kind.VISITOR, visitor))
     return tuple(found)
 
 
 def _consents(value: Any) -> tuple[Consent, ...]:
-    said = read_consent(value)
+    said = None if value is None else read_consent(value)
     return (Consent("contact", *said),) if said else ()

@@ -29,7 +29,7 @@ from services.intake.domain.senders.shape import (
 from services.intake.handlers import activities, erasure, fetching
 from services.intake.handlers.activities import Activity
 from services.intake.handlers.erasure import Why
-from services.intake.handlers.receive import settled
+from services.intake.handlers.receive import repetitions, settled
 from services.intake.handlers.reception import Item, receive_items
 from services.intake.store import deliveries as store
 from services.intake.store import leads, sources
@@ -92,6 +92,8 @@ async def take_delivery(
     """Takes what a delivery says and keeps it beside what became of it. What became of each notice, in order."""
     results = await take_notices(notices, source, sender, uow, cause=cause, delivery_id=row.id)
     await store.insert_deliveries(uow, [settled(row, results)])
+    if repeated := repetitions(row, results):
+        await store.insert_repetitions(uow, repeated)
     return results
 
 

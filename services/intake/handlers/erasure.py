@@ -8,8 +8,10 @@ anew when it is sent again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote_plus
 from uuid import UUID
 
 from services.intake import domain
@@ -58,11 +60,19 @@ async def erase_contact(id: UUID, uow: UnitOfWork, why: Why, *, suppress: bool =
         await suppressions.add(uow, keys, reason="erased", by=why.by)
     removed = await _forget_leads(uow, whose, why, contact_id=root)
     removed.update(await persons.forget_contacts(uow, list(family), keys))
+    if words := _words([*(lead.contact for lead in whose), *(contact.profile for contact in family.values())]):
+        removed["deliveries"] += await persons.forget_unread(uow, words)
     await _unpoint(uow, keys, set(family))
     for contact in family.values():
         if contact.erased_at is None:
             await contacts.save_contact(uow, _forgotten(contact, uow))
     return Erased(root, [lead.id for lead in whose], dict(removed))
+
+
+def _words(said: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the person is found by in deliveries that nobody could read: addresses and numbers, also as forms write them."""
+    values = {str(block[name]).lower() for block in said for name in ("email", "phone") if block.get(name)}
+    return sorted(values | {quote_plus(value).lower() for value in values})
 
 
 async def erase_leads(ids: Sequence[UUID], uow: UnitOfWork, why: Why) -> list[Erased]:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from services.intake.domain.senders.shape import Result, Status
 from services.intake.handlers.reception import Entry, Item, receive_entries
-from services.intake.store.deliveries import DeliveryRow, insert_deliveries
+from services.intake.store.deliveries import DeliveryRow, insert_deliveries, insert_repetitions
 from shared.contracts.envelope import Cause
 from shared.db import answers
 from shared.db.answers import Answer, Key
@@ -89,6 +90,9 @@ async def _receive_fresh(uow: UnitOfWork, submissions: Sequence[Submission]) -> 
     kept = [settled(s.delivery, share) for s, share in zip(submissions, shares, strict=True) if s.delivery]
     if kept:
         await insert_deliveries(uow, kept)
+    repeated = [row for s, share in zip(submissions, shares, strict=True) if s.delivery for row in repetitions(s.delivery, share)]
+    if repeated:
+        await insert_repetitions(uow, repeated)
     results = [_answer(submission, share) for submission, share in zip(submissions, shares, strict=True)]
     keyed = [(s.key.scope, result) for s, result in zip(submissions, results, strict=True) if s.key]
     if keyed:
@@ -116,6 +120,13 @@ def settled(delivery: DeliveryRow, results: Sequence[Result]) -> DeliveryRow:
         return delivery
     body = b"" if all(_says_nothing(result) for result in results) else delivery.body
     return delivery._replace(state=best.status.value, reason=best.slug, detail=best.detail, body=body)
+
+
+def repetitions(delivery: DeliveryRow, results: Sequence[Result]) -> list[tuple[UUID, UUID]]:
+    """The known leads that a delivery names again beside something new, whose bytes are kept."""
+    if all(_says_nothing(result) for result in results):
+        return []
+    return [(result.lead_id, delivery.id) for result in results if result.lead_id and _says_nothing(result)]
 
 
 def _says_nothing(result: Result) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from shared.db.uow import Row, UnitOfWork
+from shared.db.uow import Row, UnitOfWork, columns
 
 
 class DeliveryRow(NamedTuple):
@@ -45,6 +45,14 @@ COLUMNS = "id, source_id, received_at, method, url, headers, body, state, reason
 
 async def insert_deliveries(uow: UnitOfWork, rows: Sequence[DeliveryRow]) -> None:
     await uow.insert("deliveries", DeliveryRow._fields, rows)
+
+
+async def insert_repetitions(uow: UnitOfWork, rows: Sequence[tuple[UUID, UUID]]) -> None:
+    """Keeps which known leads (lead, delivery) a delivery of several named again."""
+    await uow.execute(
+        "INSERT INTO intake.repetitions (lead_id, delivery_id) SELECT * FROM unnest($1::uuid[], $2::uuid[]) ON CONFLICT DO NOTHING",
+        *columns(rows),
+    )
 
 
 async def get_delivery(uow: UnitOfWork, id: UUID) -> StoredDelivery | None:

@@ -142,9 +142,11 @@ async def forget_leads(uow: UnitOfWork, leads: Sequence[LeadOf]) -> dict[str, in
     )
     deliveries = await uow.fetch(
         "DELETE FROM intake.deliveries WHERE id IN (SELECT delivery_id FROM intake.leads WHERE id = ANY($1) "
-        "UNION SELECT delivery_id FROM intake.touches WHERE lead_id = ANY($1)) RETURNING id",
+        "UNION SELECT delivery_id FROM intake.touches WHERE lead_id = ANY($1) "
+        "UNION SELECT delivery_id FROM intake.repetitions WHERE lead_id = ANY($1)) RETURNING id",
         ids,
     )
+    await uow.execute("DELETE FROM intake.repetitions WHERE lead_id = ANY($1)", ids)
     removed["deliveries"] = len(deliveries)
     for table in ("touches", "consents", "activities"):
         removed[table] = _count(await uow.execute(f"DELETE FROM intake.{table} WHERE lead_id = ANY($1)", ids))
@@ -174,6 +176,17 @@ async def forget_contacts(uow: UnitOfWork, contact_ids: Sequence[UUID], keys: Se
         await uow.execute("DELETE FROM intake.activities WHERE lead_id IS NULL AND visitor = ANY($1)", list(keys))
     )
     return removed
+
+
+async def forget_unread(uow: UnitOfWork, words: Sequence[str]) -> int:
+    """Removes raw deliveries that became no lead and hold one of these words (in lower case); how many."""
+    return _count(
+        await uow.execute(
+            "DELETE FROM intake.deliveries d WHERE state IN ('held', 'ignored', 'rejected', 'spam') AND EXISTS "
+            "(SELECT FROM unnest($1::text[]) AS w(word) WHERE position(word IN lower(encode(d.body, 'escape'))) > 0)",
+            list(words),
+        )
+    )
 
 
 async def insert_tombstones(uow: UnitOfWork, rows: Sequence[Tombstone]) -> None:

@@ -19,6 +19,8 @@ def remember(known: Mapping[str, Any], contact: Mapping[str, Any], facts: Mappin
     said = {field: value for field in REMEMBERED if (value := contact.get(field) or facts.get(field))}
     if "email" in said:
         said |= {field: facts.get(field) for field in ABOUT_EMAIL}
+    if not known and (_parted(said) or _fullness(said)):
+        return said  # as nearly every new contact: named, and with nothing before that could give way
     gone: set[str] = set()
     if _fullness(said) <= _fullness(known):
         said = {field: value for field, value in said.items() if field not in NAME}
@@ -32,5 +34,8 @@ def remember(known: Mapping[str, Any], contact: Mapping[str, Any], facts: Mappin
 def _fullness(block: Mapping[str, Any]) -> int:
     """Letters in the words of a name that are more than an initial, with a bonus for knowing which is first and which last."""
     words = str(block.get("name") or f"{block.get('first_name') or ''} {block.get('last_name') or ''}").replace(".", " ").split()
-    parted = bool(block.get("first_name") and block.get("last_name"))
-    return 2 * min(sum(len(word) > 1 for word in words), 2) + parted
+    return 2 * min(sum(len(word) > 1 for word in words), 2) + _parted(block)
+
+
+def _parted(block: Mapping[str, Any]) -> bool:
+    return bool(block.get("first_name") and block.get("last_name"))

@@ -90,7 +90,8 @@ def read_address(text: str) -> Mail | None:
     if len(local) <= LOCAL_PART_MAX_LENGTH and _PLAIN.fullmatch(local) and host.isascii():
         domain = read_domain(host)
         if domain and domain.name == domain.ascii and len(text) <= MAX_ADDRESS:
-            return _mail(local.lower() if local.lower() in CASE_INSENSITIVE_MAILBOX_NAMES else local, domain)
+            small = local.lower()
+            return _mail(small if small in CASE_INSENSITIVE_MAILBOX_NAMES else local, domain)
     return read_address_slowly(text)
 
 

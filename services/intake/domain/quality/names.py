@@ -38,7 +38,9 @@ _PIECES = re.compile(r"([-'’.])")
 
 def is_placeholder(text: str) -> bool:
     """Is this what people and programs write where a value is asked for and there is none? `Null` is a surname, `null` is not."""
-    return text == "null" or text.casefold() in PLACEHOLDERS or not any(map(str.isalnum, text))
+    if text == "null" or text.casefold() in PLACEHOLDERS:
+        return True
+    return not text[:1].isalnum() and not any(map(str.isalnum, text))
 
 
 def proper_case(name: str, *, surname: bool = False) -> str:
@@ -46,6 +48,8 @@ def proper_case(name: str, *, surname: bool = False) -> str:
 
     Particles (van der, de la) stay small within a name, and at its beginning where it is a surname alone.
     """
+    if not (name.isupper() or name.islower()):
+        return name
     cased = _cased(name, surname)
     # Some letters change for ever, such as a ligature that falls apart: a name that would not come to rest is left alone.
     return cased if cased == name or _cased(cased, surname) == cased else name

@@ -53,6 +53,7 @@ SEARCH = frozenset(["baidu", "bing", "duckduckgo", "ecosia", "google", "yahoo", 
 SOCIAL = frozenset(["facebook", "fb", "ig", "instagram", "linkedin", "meta", "pinterest", "reddit", "tiktok", "twitter", "x"])
 SEARCH_CLICKS = ("gclid", "gbraid", "wbraid", "msclkid")
 SOCIAL_CLICKS = ("ttclid", "li_fat_id")  # not fbclid, which is on unpaid links too
+_TELLING = frozenset(["medium", "referrer", *SEARCH_CLICKS, *SOCIAL_CLICKS])
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,8 @@ def is_click_id(value: str) -> bool:
 
 def channel_of(facts: Mapping[str, Any]) -> str | None:
     """paid_search, paid_social, organic, email, referral, direct, partner or event, where the facts leave no doubt."""
+    if _TELLING.isdisjoint(facts):  # as with most forms: nothing below could say anything
+        return None
     medium, source = _word(facts.get("medium")), _word(facts.get("utm_source"))
     if medium in MEDIA:
         return MEDIA[medium]

@@ -44,6 +44,14 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+def line_of(value: Any) -> str:
+    """Any JSON value as text on one line."""
+    # Nearly every value is such a text, and two calls a value would cost more than all that is asked of it.
+    if type(value) is str and value.isascii() and value.isprintable() and "  " not in value:
+        return value.strip()
+    return one_line(as_text(value))
+
+
 def fold(text: str) -> str:
     """The text for comparing: letters and digits only, without case and accents."""
     text = text.casefold()

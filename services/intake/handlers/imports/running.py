@@ -21,7 +21,7 @@ from shared.contracts.envelope import Cause
 from shared.db.uow import UnitOfWork, to_json
 from shared.jobs import Job, Progress
 
-PIECE = 500  # rows of one step
+PIECE = 200  # rows of one step: live leads wait while one is worked out
 ALONE = 2  # failures after which a row that is tried alone is given up
 MAX_GIVEN_UP = 50
 MAX_WAITING = 10_000  # events that may wait to be published: a list must not stand before the leads of the hour

@@ -100,6 +100,15 @@ DELIVERIES = """
         delivery_id = CASE WHEN EXISTS (SELECT FROM intake.deliveries d WHERE d.id = l.id) THEN l.id END;
     DROP TABLE intake.old_deliveries;
 
+    -- Deliveries that could not be read, or that are not yet: who they are of is found by looking into them.
+    CREATE INDEX deliveries_without_lead_idx ON intake.deliveries (id) WHERE state IN ('held', 'ignored', 'rejected', 'spam');
+    -- Leads that a delivery of several named again, beside new ones.
+    CREATE TABLE intake.repetitions (
+        lead_id uuid NOT NULL,
+        delivery_id uuid NOT NULL,
+        PRIMARY KEY (lead_id, delivery_id)
+    );
+
     -- The sender's own id of a lead, so that the same lead sent again is known. lead_id is null while it is still to be fetched.
     CREATE TABLE intake.external_ids (
         key bytea PRIMARY KEY,

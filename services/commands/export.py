@@ -32,7 +32,8 @@ def export(
         return
     out.write_text(text + "\n")
     out.chmod(0o600)
-    typer.echo(f"{len(document['leads'])} leads and {len(document['timelines'])} timelines are in {out}, readable by you only.")
+    counts = f"leads: {len(document['leads'])}, timelines: {len(document['timelines'])}"
+    typer.echo(f"{out} is written, readable by you only ({counts}).")
 
 
 def _read(http: httpx.Client, path: str) -> dict[str, Any]:

@@ -111,21 +111,21 @@ def map_payload(payload: Dict[str, Any], mapping: Mapping, base: Mapping = NOTHI
             _keep(mapped, key, value)
         elif said is None:
             guesses.append((path, key, value))
-        elif not _fill(mapped, said, path, value):
+        elif not _fill(mapped, said, key, value):
             _keep(mapped, key, value)
     for path, key, value in guesses:
         guess = known_field(path)
-        if guess is None or not _fill(mapped, guess, path, value):
+        if guess is None or not _fill(mapped, guess, key, value):
             _keep(mapped, key, value)
             mapped.unmapped.append(key)
     return mapped
 
 
-def _fill(mapped: Mapped, name: str, path: str, value: Any) -> bool:
+def _fill(mapped: Mapped, name: str, key: str, value: Any) -> bool:
     if name in mapped.fields or value is None or value == [] or (isinstance(value, str) and not value.strip()):
         return False
     mapped.fields[name] = _shaped(name, value)
-    mapped.used[name] = storable_text(path)[:MAX_KEY]
+    mapped.used[name] = key
     return True
 
 
@@ -160,7 +160,7 @@ def _storable(path: str, value: Any, warnings: list[str]) -> Any:
     """What PostgreSQL can store: text that it cannot is replaced and marked, since the raw bytes are kept beside it."""
     if isinstance(value, list):
         return [_storable(path, item, warnings) for item in value[:MAX_ANSWERS]]
-    if not isinstance(value, str):
+    if not isinstance(value, str) or (len(value) <= MAX_TEXT and value.isascii() and "\0" not in value):
         return value
     clean = storable_text(value)
     if "\ufffd" in clean:  # some senders' readers have replaced them already

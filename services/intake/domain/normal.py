@@ -23,7 +23,6 @@ from services.intake.domain.quality.phone import Phone, read_phone
 from services.intake.domain.quality.text import as_text, line_of
 from services.intake.domain.senders.shape import Consent
 
-
 _CLICKS = frozenset(CLICK_FIELDS)
 
 

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
@@ -99,8 +100,8 @@ def plan_of(region: str | None) -> Plan | None:
 
     Where countries share a calling code, the main one's numbers are those that are valid there. The others' are left to the library.
     """
-    metadata = PhoneMetadata.metadata_for_region(region, None) if region else None
-    if metadata is None or region != _MAIN[str(metadata.country_code)]:
+    metadata: Any = PhoneMetadata.metadata_for_region(region, None) if region else None
+    if region is None or metadata is None or region != _MAIN[str(metadata.country_code)]:
         return None
     if metadata.leading_digits and len(COUNTRY_CODE_TO_REGION_CODE[metadata.country_code]) > 1:
         return None
@@ -126,10 +127,8 @@ def _shapes(metadata: Any, length: int) -> list[Shape]:
     else:
         both = f"(?=(?:{mobile})\\Z)(?:{fixed})" if fixed and mobile else None
         asked += [("unknown", both), ("landline", fixed), ("mobile", mobile)]
-    some = [(type, pattern) for type, pattern in asked if pattern]
-    return [
-        (type, re.compile("|".join(f"(?:{pattern})" for _, pattern in group))) for type, group in groupby(some, lambda one: one[0])
-    ]
+    some = groupby(((type, f"(?:{pattern})") for type, pattern in asked if pattern), key=itemgetter(0))
+    return [(type, re.compile("|".join(pattern for _, pattern in group))) for type, group in some]
 
 
 def _pattern(metadata: Any, kind: str, length: int) -> str | None:

@@ -10,8 +10,8 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from services.intake.domain.senders.shape import Result, Status
+from services.intake.handlers.drafts import Item
 from services.intake.handlers.receive import Submission
-from services.intake.handlers.reception import Item
 from services.intake.loops.group import GroupWriter
 from shared.auth import Role
 from shared.db.answers import Answer, Key, scoped_key

@@ -28,9 +28,10 @@ from services.intake.domain.senders.shape import (
 )
 from services.intake.handlers import activities, erasure, fetching
 from services.intake.handlers.activities import Activity
+from services.intake.handlers.drafts import Item
 from services.intake.handlers.erasure import Why
 from services.intake.handlers.receive import repetitions, settled
-from services.intake.handlers.reception import Item, receive_items
+from services.intake.handlers.reception import receive_items
 from services.intake.store import deliveries as store
 from services.intake.store import leads, sources
 from services.intake.store.deliveries import DeliveryRow, StoredDelivery

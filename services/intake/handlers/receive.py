@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.intake.domain.senders.shape import Result, Status
-from services.intake.handlers.reception import Entry, Item, receive_entries
+from services.intake.handlers.drafts import Entry, Item
+from services.intake.handlers.reception import receive_entries
 from services.intake.store.deliveries import DeliveryRow, insert_deliveries, insert_repetitions
 from shared.contracts.envelope import Cause
 from shared.db import answers

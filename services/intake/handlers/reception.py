@@ -9,62 +9,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from services.intake import domain
-from services.intake.domain.identity import Kind, external_key, kind_of
-from services.intake.domain.repeat import RecognitionPolicy, parse_policy
-from services.intake.domain.senders.registry import SENDERS
+from services.intake.domain.identity import Kind, kind_of
 from services.intake.domain.senders.shape import Consent, Result, Status
 from services.intake.handlers import activities
-from services.intake.handlers.limits import RateLimits
-from services.intake.handlers.recognise import People, Person
+from services.intake.handlers.drafts import Draft, Entry, Item, Rules, draft_of, rejected, rules_of, source_name
+from services.intake.handlers.recognise import People
 from services.intake.store import leads, persons, sources
 from services.intake.store.contacts import Contact
 from services.intake.store.leads import ConsentRow, CorrectionRow, LeadRow, Seen, TouchRow
 from services.intake.store.persons import LeadOf
-from services.intake.store.sources import Source, TallyRow
+from services.intake.store.sources import TallyRow
 from shared.contracts import events
 from shared.contracts.envelope import Cause
 from shared.contracts.events import LeadReceived, LeadTouched
 from shared.db.uow import UnitOfWork, to_json
 
-MAX_NORMAL = 240 * 1024  # bytes of JSON: an event may have 256 KiB, and its ids and names take some
-SURELY_FITS = 32 * 1024  # bytes as sent, which no normal form makes so many of
-
-
-class Item(NamedTuple):
-    """One lead as it was sent: normal fields and custom answers, for a source named or already known. A tuple: there is one a lead.
-
-    `at` is its JSON pointer in a batch. `corrects` is the lead that it became when it was read before: that one is mended. The rest is as
-    in SentLead (domain/senders/shape.py).
-    """
-
-    fields: dict[str, Any]
-    custom: dict[str, Any]
-    source: str | Source
-    warnings: Sequence[str] = ()
-    at: str = ""
-    external_id: str | None = None
-    window: timedelta | None = None
-    also: tuple[str, ...] = ()
-    test: bool = False
-    consents: tuple[Consent, ...] = ()
-    submitted_at: datetime | None = None
-    corrects: UUID | None = None
-    size: int = MAX_NORMAL  # bytes as it was sent, where that is known
-
-
-class Entry(NamedTuple):
-    """An item, or what is known of it already, with its cause and the raw delivery that it came in."""
-
-    item: Item | Result
-    cause: Cause
-    delivery_id: UUID | None = None
-    limited: bool = False
+SUPPRESSED = rejected("suppressed", "This person is on the suppression list: they asked not to be contacted.", http=409)
 
 
 async def receive_items(items: Sequence[Item], uow: UnitOfWork, *, cause: Cause, delivery_id: UUID | None = None) -> list[Result]:
@@ -74,118 +38,13 @@ async def receive_items(items: Sequence[Item], uow: UnitOfWork, *, cause: Cause,
 
 async def receive_entries(entries: Sequence[Entry], uow: UnitOfWork) -> list[Result]:
     """Takes leads: what became of each, in order. Nothing is refused by an exception."""
-    known = await _sources(uow, entries)
-    drafts = [entry.item if isinstance(entry.item, Result) else _draft(uow, entry, entry.item, known) for entry in entries]
+    known = await rules_of(uow, entries)
+    drafts = [entry.item if isinstance(entry.item, Result) else draft_of(uow, entry, entry.item, known) for entry in entries]
     reception = await Reception.open(uow, [draft for draft in drafts if isinstance(draft, Draft)])
     results = [draft if isinstance(draft, Result) else reception.receive(draft) for draft in drafts]
     await reception.write()
     await _tally(uow, entries, known, results)
     return results
-
-
-# -- Drafts: a lead in normal form, before anything is locked ----------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What a source says of its leads, read once for all of them."""
-
-    source: Source
-    defaults: Mapping[str, Any]
-    facts: frozenset[str]
-    policy: RecognitionPolicy
-
-
-class Draft(NamedTuple):
-    """A lead that would be taken, for all that can be said of it alone. `contact` is JSON."""
-
-    entry: Entry
-    item: Item
-    rules: Rules
-    lead: domain.NormalLead
-    contact: str
-    warnings: list[str]
-    person: Person
-    external: bytes | None
-    also: tuple[bytes, ...]
-
-
-async def _sources(uow: UnitOfWork, entries: Sequence[Entry]) -> dict[str, Rules]:
-    """The sources of these leads by name: those that came with their lead, and those that are only named."""
-    items = [entry.item for entry in entries if isinstance(entry.item, Item)]
-    found = {item.source.name: item.source for item in items if isinstance(item.source, Source)}
-    named = {item.source for item in items if isinstance(item.source, str)} - found.keys()
-    if named:
-        found |= await sources.sources_by_name(uow, sorted(named))
-    return {name: _rules(source) for name, source in found.items()}
-
-
-def _rules(source: Source) -> Rules:
-    mapping = domain.parse_mapping(source.mapping)
-    sender = SENDERS.get(source.kind)
-    facts = mapping.facts | frozenset(sender.facts if sender else ())
-    return Rules(source, mapping.defaults, facts, parse_policy(source.recognition))
-
-
-def _name(item: Item) -> str:
-    return item.source if isinstance(item.source, str) else item.source.name
-
-
-def _draft(uow: UnitOfWork, entry: Entry, item: Item, known: Mapping[str, Rules]) -> Draft | Result:
-    rules = known.get(_name(item))
-    if rules is None:
-        return _rejected("invalid", f"there is no source {item.source}; make it with POST /v1/sources", f"{item.at}/source")
-    if refusal := _refusal(uow, rules.source, entry):
-        return refusal
-    try:
-        lead = domain.normalise(
-            item.fields,
-            item.custom,
-            source=rules.source.name,
-            region=rules.source.region,
-            defaults=rules.defaults,
-            fact_keys=rules.facts,
-        )
-    except domain.Unreachable as error:
-        return _rejected("unreachable", str(error), f"{item.at}/{error.field}")
-    warnings = [*item.warnings, *lead.warnings]
-    contact = to_json(lead.contact)
-    if item.size > SURELY_FITS and len(contact) + len(to_json(lead.facts)) + len(to_json(warnings)) > MAX_NORMAL:
-        return _rejected("too-large", f"A lead has {MAX_NORMAL} bytes in normal form at the most.", http=413)
-    source_id = str(rules.source.id)
-    return Draft(
-        entry=entry,
-        item=item,
-        rules=rules,
-        lead=lead,
-        contact=contact,
-        warnings=warnings,
-        person=Person(uow.clock.uuid7(), tuple(i.key for i in lead.identifiers), lead.contact, lead.facts, rules.policy),
-        external=external_key(source_id, item.external_id) if item.external_id else None,
-        also=tuple(external_key(source_id, id) for id in item.also),
-    )
-
-
-def _refusal(uow: UnitOfWork, source: Source, entry: Entry) -> Result | None:
-    if not source.active:
-        return _rejected("source-inactive", f"The source {source.name} is not active.", http=403)
-    if not entry.limited:
-        return None
-    if source.paused:
-        return _rejected("source-paused", f"The source {source.name} is paused. Send the lead again later.", http=503)
-    if not uow.memory(RateLimits).take(source.id, source.per_minute, uow.now):
-        return _rejected("rate-limited", f"The source {source.name} takes {source.per_minute} leads a minute.", http=429)
-    return None
-
-
-def _rejected(slug: str, detail: str, pointer: str | None = None, *, http: int = 422) -> Result:
-    return Result(Status.REJECTED, slug=slug, detail=detail, pointer=pointer, http=http)
-
-
-SUPPRESSED = _rejected("suppressed", "This person is on the suppression list: they asked not to be contacted.", http=409)
-
-
-# -- Reception: under the locks ------------------------------------------------------------------------------------------------------
 
 
 class _Made(NamedTuple):
@@ -407,7 +266,7 @@ async def _tally(uow: UnitOfWork, entries: Sequence[Entry], known: Mapping[str, 
     counts: Counter[tuple[UUID, str, str]] = Counter()
     lags: dict[tuple[UUID, str, str], float] = {}
     for entry, result in zip(entries, results, strict=True):
-        if not isinstance(entry.item, Item) or (rules := known.get(_name(entry.item))) is None:
+        if not isinstance(entry.item, Item) or (rules := known.get(source_name(entry.item))) is None:
             continue
         tally = (rules.source.id, result.status.value, result.slug or "")
         counts[tally] += 1

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from services.intake.domain import NormalLead, Unreachable, normalise
 from services.intake.domain.identity import Kind, kind_of
-from services.intake.domain.likeness import MAX_BLOCK, THRESHOLD, Decision, Profile, blocks, decide, profile_of, remember, weigh
+from services.intake.domain.likeness import THRESHOLD, Decision, Profile, blocks, decide, limit_of, profile_of, remember, weigh
 from services.intake.domain.recognition import Known, Newcomer, exact_match
 from tests.eval.dedup.submissions import Submission
 
@@ -112,9 +112,8 @@ class _Book:
     def weigh(self, contact: Contact) -> None:
         """Against all that share a block; after a merge again, with what is now known."""
         while True:
-            near = {id for block in contact.blocks if len(self._by_block[block]) <= MAX_BLOCK for id in self._by_block[block]} - {
-                contact.id
-            }
+            telling = [self._by_block[block] for block in contact.blocks if len(self._by_block[block]) <= limit_of(block)]
+            near = set().union(*telling) - {contact.id}
             verdicts = [(weigh(contact.profile, self._contacts[id].profile), id) for id in sorted(near)]
             self.played.weighed += len(verdicts)
             if not verdicts:

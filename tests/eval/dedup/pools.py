@@ -1,6 +1,7 @@
 """What invented people are made of: names as they are spread in eight languages, places, streets, companies, mail providers.
 
-Written without a look at the recogniser's own tables, so that it is not asked only what it knows.
+Written before a look at the recogniser's own tables, so that it is not asked only what it knows. Its short forms of names are not quite
+as strange to it any more: some were added to the recogniser's after what was missed on tuning seed 1 had been read.
 """
 
 from __future__ import annotations

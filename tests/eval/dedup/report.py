@@ -50,7 +50,7 @@ def _summary(runs: Sequence[Run], main: Run) -> list[str]:
         "`make eval-dedup` writes this page. The people are invented, and so are their submissions; who and how often is in",
         "[people.py](people.py) and [submissions.py](submissions.py). Submissions are played in order through intake's own rules.",
         f"Contacts are merged from {THRESHOLD} on and suggested to a person from {SUGGESTED} on;",
-        f"a block of more than {MAX_BLOCK} contacts is not weighed.",
+        f"a block of more than {min(MAX_BLOCK.values())} to {max(MAX_BLOCK.values())} contacts, by its kind, is not weighed.",
         "",
         "Precision and recall are of pairs of submissions. **Findable** leaves out a person's pairs that only the name ties together",
         "(an address at work once, a private one then, and no number): nobody could find them, and data labelled by hand would not",

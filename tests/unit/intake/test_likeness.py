@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nameparser import HumanName
 
-from services.intake.domain.likeness import THRESHOLD, Decision, Profile, blocks, decide, profile_of, remember, weigh
+from services.intake.domain.likeness import THRESHOLD, Decision, Profile, blocks, decide, limit_of, profile_of, remember, weigh
 from services.intake.domain.likeness.names import Agreement, compare_first, compare_last, fold, person_name
 
 CONTACT = ("name", "first_name", "last_name", "email", "phone", "company", "street")
@@ -143,6 +144,36 @@ def test_providers_that_both_exist_are_no_slip_of_each_other() -> None:
     assert all("slip" not in one.says for one in verdict.evidence)
 
 
+# -- Blocks --------------------------------------------------------------------------------------------------------------------
+
+JOHN = {"email": "john.smith@gmail.com", "phone": "+12025550101", "company": "Alpine Tools"}
+
+
+def test_namesakes_meet_only_where_more_than_the_name_may_be_one() -> None:
+    other = {"email": "john.smith77@gmail.com", "phone": "+15125550145", "company": "Brook Bakery"}
+    assert not set(blocks(profile("John Smith", **JOHN))) & set(blocks(profile("John Smith", **other)))
+    assert set(blocks(profile("John Smith", email="jsmith@gmail.com"))) & set(blocks(profile("John Smith", phone="+15125550145")))
+
+
+@pytest.mark.parametrize(
+    "same",
+    [{"email": "john.smiht@gmail.com"}, {"email": "john.smith@gmial.com"}, {"phone": "+12025550107"}, {"phone": "+22025550101"}],
+)
+def test_namesakes_meet_where_one_slip_is_between_them(same: dict[str, str]) -> None:
+    other = {"email": "sunflower77@yahoo.com", "phone": "+15125550145"} | same
+    assert set(blocks(profile("John Smith", **JOHN))) & set(blocks(profile("Smith, John", **other)))
+
+
+@pytest.mark.parametrize(
+    ("company", "other"),
+    [("Alpine Tools", "Alpine-Tools International"), ("Alpine Tools GmbH", None), ("Alpine", "ALPINE TOOLS")],
+)
+def test_namesakes_meet_at_a_company_however_it_is_written(company: str, other: str | None) -> None:
+    one = profile("John Smith", email="sunflower77@gmail.com", phone="+12025550101", company=company)
+    there = profile("John Smith", email="jsmith@alpine-tools.example", phone="+15125550145", company=other)
+    assert set(blocks(one)) & set(blocks(there))
+
+
 # -- Properties ----------------------------------------------------------------------------------------------------------------
 
 WORDS = st.one_of(
@@ -171,8 +202,35 @@ def test_weighing_is_symmetric_and_takes_any_text(a: dict[str, Any], b: dict[str
     one, other = profile_of(a, a), profile_of(b, b)
     assert weigh(one, other) == weigh(other, one)
     assert 0 <= weigh(one, other).score <= 1
-    assert len(blocks(one)) <= 6
+    assert len(blocks(one)) <= 7
+    assert all(limit_of(block) > 1 for block in blocks(one))
     assert len(set(blocks(one))) == len(blocks(one))
+
+
+LETTERS = st.text(st.characters(max_codepoint=0x52F, categories=["L"]), min_size=1, max_size=8)
+PLAIN = st.one_of(
+    LETTERS, st.sampled_from(["Anna", "BROOK", "Олена", "Łukasz", "van", "Jr", "Dr", "King", "Vi", "III", "Abdul", "Ma", "y"])
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(PLAIN, PLAIN)
+def test_a_name_of_two_words_is_what_the_parser_makes_of_it(first: str, last: str) -> None:
+    parsed = HumanName(f"{first} {last}")
+    name = profile(f"{first} {last}").name
+    assert (name.first, name.last) == (fold(f"{parsed.first} {parsed.middle}"), fold(parsed.last))
+
+
+RULED_OUT = [("Anna Lindqvist", "Tom Lindqvist"), ("Bob Lindqvist Jr.", "Bob Lindqvist Sr."), ("J. Lindqvist", "M. Lindqvist")]
+
+
+@pytest.mark.parametrize(("one", "other"), RULED_OUT)
+def test_nothing_speaks_for_two_whom_their_names_rule_out(one: str, other: str) -> None:
+    home = HOME | {"email": "the.lindqvists@example.com", "company": "Lindqvist"}
+    a, b = (profile(name, keys=frozenset({b"x"}), **home) for name in (one, other))
+    verdict = weigh(a, b)
+    assert {evidence.field for evidence in verdict.evidence} <= {"name", "first_name", "last_name"}
+    assert verdict.score < 1e-6
 
 
 AGREEING = {

@@ -13,6 +13,10 @@ from hypothesis import strategies as st
 
 from services.intake.domain import CONTACT_FIELDS, FACT_FIELDS, NORMAL_FIELDS, Mapping, Unreachable, map_payload, normalise
 from services.intake.domain.fields import CLICK_FIELDS
+from services.intake.domain.identity import CODES, Identifier, Kind, digest, kind_of
+from services.intake.domain.likeness.memory import remember
+from services.intake.domain.quality.names import PLACEHOLDERS, is_placeholder
+from services.intake.domain.quality.text import as_text, line_of, one_line
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=75, suppress_health_check=[HealthCheck.too_slow])
 ODD = "\0\ud800\udfff\ufeff\u202e\u200d\u200c\u200b\u00a0\u0301\u2028İßǆﬁ٢²½क़"
@@ -75,11 +79,13 @@ REALISTIC = st.fixed_dictionaries({}, optional={name: st.sampled_from(values) | 
 FIELDS = st.builds(
     lambda usual, odd: {**odd, **usual}, REALISTIC, st.dictionaries(st.sampled_from(sorted(NORMAL_FIELDS)), VALUES, max_size=6)
 )
+WAYS: list[dict[str, Any]] = [{"email": "ada@example.com"}, {"phone": "+1 202 555 0101"}]
+REACHABLE = st.builds(lambda way, fields: {**way, **fields}, st.sampled_from(WAYS), FIELDS)  # all but some
 REGIONS = st.sampled_from([None, "US", "DE", "FR", "IT", "AR", "MX", "XX"])
 
 
 @PROPERTY
-@given(fields=FIELDS, custom=st.dictionaries(TEXT, VALUES, max_size=3), region=REGIONS)
+@given(fields=REACHABLE, custom=st.dictionaries(TEXT, VALUES, max_size=3), region=REGIONS)
 def test_the_normal_form_of_a_normal_lead_is_itself(fields: dict[str, Any], custom: dict[str, Any], region: str | None) -> None:
     rules: dict[str, Any] = {"source": "website", "region": region, "defaults": {"language": "de"}, "fact_keys": ["rating"]}
     try:
@@ -119,6 +125,45 @@ def test_any_payload_is_mapped_and_is_a_lead_or_unreachable(payload: dict[str, A
         normalise(mapped.fields, mapped.custom, source="website", defaults={}, fact_keys=())
     except Unreachable:
         return
+
+
+@PROPERTY
+@given(fields=REACHABLE)
+def test_the_order_in_which_fields_were_sent_does_not_matter(fields: dict[str, Any]) -> None:
+    rules: dict[str, Any] = {"source": "website", "defaults": {"language": "de"}, "fact_keys": ()}
+    try:
+        lead = normalise(fields, {}, **rules)
+    except Unreachable:
+        reject()
+    assert repr(normalise(dict(reversed(fields.items())), {}, **rules)) == repr(lead)
+
+
+@PROPERTY
+@given(fields=REACHABLE)
+def test_a_new_contact_is_remembered_like_a_known_one_of_whom_nothing_was_said(fields: dict[str, Any]) -> None:
+    try:
+        lead = normalise(fields, {}, source="website", defaults={}, fact_keys=())
+    except Unreachable:
+        reject()
+    for contact in (lead.contact, {**lead.contact, "name": "A."}, {"first_name": "A", "last_name": "B", "email": "a@b.example"}):
+        later = remember({"nothing": None}, contact, lead.facts)
+        assert remember({}, contact, lead.facts) == {field: value for field, value in later.items() if field != "nothing"}
+
+
+@PROPERTY
+@given(value=VALUES | TEXT)
+def test_the_short_ways_of_text_find_what_the_long_ones_find(value: Any) -> None:
+    text = one_line(as_text(value))
+    assert line_of(value) == text
+    assert is_placeholder(text) == (text == "null" or text.casefold() in PLACEHOLDERS or not any(char.isalnum() for char in text))
+
+
+@pytest.mark.parametrize("kind", Kind)
+@given(value=st.text(st.characters()))
+@settings(derandomize=True, deadline=None, max_examples=20)
+def test_a_key_says_its_kind_and_digests_its_value(kind: Kind, value: str) -> None:
+    key = Identifier(kind, value).key
+    assert (kind_of(key), key) == (kind, bytes((CODES[kind],)) + digest(value, size=15))
 
 
 JUNK = [

@@ -220,8 +220,7 @@ def compare_last(a: str, b: str) -> Agreement:
         return Agreement.SAME
     if (len(parts) > 1 or len(others) > 1) and parts & others:
         return Agreement.VARIANT
-    alike = _slip(a, b) or _spelling(a).replace("h", "g") == _spelling(b).replace("h", "g")
-    return Agreement.CLOSE if alike else Agreement.DIFFERS
+    return Agreement.CLOSE if _slip(a, b) or _same_spelling(a, b) else Agreement.DIFFERS
 
 
 def _written(name: str) -> str:
@@ -246,6 +245,15 @@ def _spelling(name: str) -> str:
     """One spelling for names that sound the same: Catherine and Katherine, Steven and Stephen."""
     sounds = name.replace("ph", "f").translate(_SOUNDS)
     return "".join(c for n, c in enumerate(sounds) if n == 0 or c not in ("h", sounds[n - 1]))
+
+
+def _same_spelling(a: str, b: str) -> bool:
+    """Also where one of them has g for h. Most names begin otherwise, which is seen at once."""
+    return _opening(a) == _opening(b) and _spelling(a).replace("h", "g") == _spelling(b).replace("h", "g")
+
+
+def _opening(name: str) -> str:
+    return "f" if name.startswith("ph") else name[0].translate(_SOUNDS)[0].replace("h", "g")
 
 
 def _gendered(a: str, b: str) -> bool:

@@ -4,7 +4,8 @@ The model is Fellegi and Sunter's (A Theory for Record Linkage, JASA 64, 1969), 
 that comparison comes out so for one person and u for two; a prior stands for how rare a match is. Fields that say the same thing twice (a
 postcode and its city, a company and its domain) are one comparison, because the model takes them for independent. Agreement on
 a rare surname says more than on a frequent one (Winkler 1989). Where the independence fails badly, a family at one address and
-namesakes in one company, the evidence against is a veto.
+namesakes in one company, the evidence against is a veto. Where the names are one, nothing else is compared: most contacts that meet in
+a block of a phone or a place are a family or colleagues.
 """
 
 from __future__ import annotations
@@ -40,19 +41,23 @@ class Decision(StrEnum):
 
 
 def weigh(a: Profile, b: Profile) -> Verdict:
-    """How likely `a` and `b` are one person. Symmetric, and without an opinion on fields that one of them lacks."""
+    """How likely `a` and `b` are one person. Symmetric, and without an opinion on fields that one of them lacks.
+
+    Where the first names, or junior and senior, rule it out, the verdict is of the names alone, and always apart.
+    """
     names = compare_names(a.name, b.name)
-    evidence = [
-        one
-        for one in (
-            *_weigh_names(a, b, names),
-            _weigh_email(a, b, names),
-            _weigh_phone(a, b),
-            *_once(_weigh_company(a, b), _weigh_place(a, b)),
-            _weigh_keys(a, b),
-        )
-        if one
-    ]
+    evidence = list(_weigh_names(a, b, names))
+    if Agreement.DIFFERS not in (names.first, names.generation):
+        evidence += [
+            one
+            for one in (
+                _weigh_email(a, b, names),
+                _weigh_phone(a, b),
+                *_once(_weigh_company(a, b), _weigh_place(a, b)),
+                _weigh_keys(a, b),
+            )
+            if one
+        ]
     evidence.sort(key=lambda one: (-abs(one.weight), one.field))
     bits = PRIOR + sum(one.weight for one in evidence)
     return Verdict(1 / (1 + 2.0 ** -max(bits, -200.0)), tuple(evidence))

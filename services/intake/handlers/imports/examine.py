@@ -11,7 +11,7 @@ from services.intake import domain
 from services.intake.domain import lists
 from services.intake.domain.identity import digest
 from services.intake.domain.senders.moments import read_zone
-from services.intake.handlers.reception import Item
+from services.intake.handlers.drafts import Item
 from services.intake.store.imports import Import
 from services.intake.store.sources import Source
 

@@ -96,7 +96,7 @@ async def test_intake_takes_the_mix_for_what_it_is(installation: Installation) -
     assert [result["status"] == "touched" for result in results] == [n % ROUND in TOUCHES for n in range(200)]
     assert statuses(results) == {"touched": 20, "accepted": 180}
     assert {str(id) for id in past} > {result["lead_id"] for result in results if result["status"] == "touched"}
-    assert dict(found) == {"contacts": KNOWN + 180, "touches": 20, "shared": 10, "blocks": 4 * (KNOWN + 180), "matches": 0}
+    assert dict(found) == {"contacts": KNOWN + 180, "touches": 20, "shared": 10, "blocks": 5 * (KNOWN + 180), "matches": 0}
 
 
 def statuses(results: list[dict[str, Any]]) -> Counter[str]:

@@ -31,7 +31,7 @@ class Weigher:
                 async with self._database.begin() as uow:
                     weighed = await weigh_step(uow)
                 while await self._merged():
-                    await asyncio.sleep(0)  # leads go first
+                    pass
                 if weighed == STEP:
                     pause = 0.0
                 elif weighed is None:

@@ -4,7 +4,7 @@ The model is Fellegi and Sunter's (A Theory for Record Linkage, JASA 64, 1969), 
 that comparison comes out so for one person and u for two; a prior stands for how rare a match is. Fields that say the same thing twice (a
 postcode and its city, a company and its domain) are one comparison, because the model takes them for independent. Agreement on
 a rare surname says more than on a frequent one (Winkler 1989). Where the independence fails badly, a family at one address and
-namesakes in one company, the evidence against is a veto. Where the names are one, nothing else is compared: most contacts that meet in
+namesakes in one company, the evidence against is a veto. Where the names are the veto, nothing else is compared: most contacts that meet in
 a block of a phone or a place are a family or colleagues.
 """
 

@@ -121,10 +121,15 @@ def test_the_usual_number_takes_the_short_way(sent: str, region: str | None, e16
         ("٠٣٠ ٢٣١٢٥ ٠١٧", "DE"),
         ("+7 912 345 67 89", None),
         ("", "US"),
+        ("01919123456", "IL"),  # 019 is dialled for abroad, and may begin a number too
+        ("62218350123", "ID"),  # the country's code, or how a number begins
+        ("4918500123456", "DE"),
+        ("04930123456", "DE"),  # has the shape of a landline, in a block that is not in use
     ],
 )
 def test_what_is_not_certain_is_left_to_the_library(sent: str, region: str | None) -> None:
     assert read_plain(sent, region) is None
+    same_either_way(sent, region)
 
 
 def test_nearly_every_countrys_numbers_take_the_short_way() -> None:
@@ -132,3 +137,10 @@ def test_nearly_every_countrys_numbers_take_the_short_way() -> None:
     main = [regions[0] for regions in COUNTRY_CODE_TO_REGION_CODE.values() if regions[0].isalpha()]
     assert {region for region in main if plan_of(region) is None} <= {"RU", "NO", "MA", "SH", "FI", "CW"}
     assert all(plan_of(region) is None for region in REGIONS if region not in main)
+
+
+@pytest.mark.parametrize("region", ["US", "GB", "DE", "FR", "IT", "ES", "NL", "BR", "MX", "JP", "IN", "AU", "AR"])
+def test_a_main_countrys_examples_all_take_the_short_way(region: str) -> None:
+    numbers = [number for kind in TYPES if (number := example_number_for_type(region, kind))]
+    assert numbers
+    assert all(read_plain(written(number, PhoneNumberFormat.E164), None) for number in numbers)

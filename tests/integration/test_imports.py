@@ -21,8 +21,8 @@ import pytest
 
 from services.intake.domain.senders.shape import Result
 from services.intake.handlers import imports as handlers
-from services.intake.handlers.imports import JOB_STEPS, reading, running
 from services.intake.handlers.drafts import Item
+from services.intake.handlers.imports import JOB_STEPS, reading, running
 from services.intake.handlers.reception import receive_items
 from services.intake.handlers.sources import NewSource, create_source
 from services.intake.store import imports as store

@@ -52,7 +52,9 @@ class Running:
         connection = await asyncpg.connect(self.installation.admin_dsn)
         try:
             names = await connection.fetch("SELECT schemaname || '.' || relname AS name FROM pg_stat_user_tables")
-            tables = sorted(row["name"] for row in names if row["name"].startswith(SCHEMAS) and row["name"] not in OF_REFUSALS + BY_ITSELF)
+            tables = sorted(
+                row["name"] for row in names if row["name"].startswith(SCHEMAS) and row["name"] not in OF_REFUSALS + BY_ITSELF
+            )
             return {table: await connection.fetchval(f"SELECT count(*) FROM {table}") for table in tables}
         finally:
             await connection.close()

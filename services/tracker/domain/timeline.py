@@ -38,7 +38,9 @@ def in_order(entries: Iterable[Entry]) -> list[Entry]:
 
 def times_touched(entries: Iterable[Entry]) -> list[datetime]:
     """When the person came again, earliest first."""
-    return sorted(entry.at for entry in entries if entry.type == "LeadTouched" and entry.data.get("kind") not in (RECOGNISED, CORRECTED))
+    return sorted(
+        entry.at for entry in entries if entry.type == "LeadTouched" and entry.data.get("kind") not in (RECOGNISED, CORRECTED)
+    )
 
 
 def times_active(entries: Iterable[Entry]) -> list[datetime]:

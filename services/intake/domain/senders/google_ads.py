@@ -73,7 +73,9 @@ def acknowledge(results: Sequence[Result], delivery: Delivery, connection: Conne
     rejected = first_later(results) or next((result for result in results if result.status is Status.REJECTED), None)
     if rejected is None:
         return json_reply(200, {})
-    return refuse(503 if is_later(rejected) else rejected.http, rejected.detail or "This lead cannot be taken.", delivery, connection)
+    return refuse(
+        503 if is_later(rejected) else rejected.http, rejected.detail or "This lead cannot be taken.", delivery, connection
+    )
 
 
 def refuse(status: int, detail: str, _: Delivery, __: Connection) -> Reply:

@@ -99,8 +99,11 @@ class Reception:
         return reception
 
     def receive(self, draft: Draft) -> Result:
-        if draft.item.corrects and (known := self._corrected.get(draft.item.corrects)):
-            return self._correct(draft, known)
+        if draft.item.corrects:
+            known = self._corrected.get(draft.item.corrects)
+            # One that was merged or erased meanwhile is not mended any more, and is not made anew either.
+            mended = known is not None and known.id in self._sequences
+            return self._correct(draft, known) if known and mended else Result(Status.DUPLICATE, draft.item.corrects)
         if draft.external and _is_repeat(draft, self._seen, self._uow.now):
             return Result(Status.DUPLICATE, self._seen[draft.external].lead_id)
         if not self._people.suppressed.isdisjoint(draft.person.keys):

@@ -56,9 +56,11 @@ class Upkeep:
     async def keep(self) -> None:
         """Does all of it once."""
         await self._erase_expired()
+        dropped = DELIVERIES
+        while dropped == DELIVERIES:
+            async with self._database.begin() as uow:
+                dropped = await persons.purge_deliveries(uow, limit=DELIVERIES)
         async with self._database.begin() as uow:
-            while await persons.purge_deliveries(uow, limit=DELIVERIES) == DELIVERIES:
-                pass
             await sources.fold_tallies(uow, before=uow.now - timedelta(hours=1))
             await activities.purge(uow)
             await imports.purge(uow)

@@ -66,12 +66,13 @@ def build(platform: Platform, settings: IntakeSettings | None = None, *, web: We
 
 def _loops(database: Database, settings: IntakeSettings, sealer: Sealer, web: Web, relay: Relay) -> Sequence[Loop]:
     outside = Outside(web, CLIENTS, partial(_credentials, sealer), partial(_submit, database), Pace())
+    writer = GroupWriter(database, partial(getattr, relay, "full"), bound=settings.queue, group=settings.group)
     return [
-        GroupWriter(database, partial(getattr, relay, "full"), bound=settings.queue, group=settings.group),
+        writer,
         Jobs(database, {**JOB_STEPS, replays.KIND: replays.replay_step(sealer)}),
         Fetcher(database, outside, chance=random.random),
         Poller(database, outside),
-        Weigher(database),
+        Weigher(database, writer.busy),
         Upkeep(database, sealer),
     ]
 

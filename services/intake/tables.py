@@ -15,6 +15,7 @@ from sqlalchemy import (
     Column,
     Double,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -180,9 +181,20 @@ identifiers = Table(
 )
 Index("identifiers_of_nobody_idx", identifiers.c.key, postgresql_where=identifiers.c.contact_ids == [])
 
-unweighed = Table("unweighed", metadata, Column("contact_id", Uuid, primary_key=True), Column("lead_id", Uuid, nullable=False))
+unweighed = Table(
+    "unweighed",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("contact_ids", ARRAY(Uuid), nullable=False),
+    Column("lead_ids", ARRAY(Uuid), nullable=False),
+)
 
-blocks = Table("blocks", metadata, Column("block", LargeBinary, primary_key=True), Column("contact_id", Uuid, primary_key=True))
+blocks = Table(
+    "blocks",
+    metadata,
+    Column("block", BigInteger, primary_key=True, autoincrement=False),
+    Column("contact_id", Uuid, primary_key=True),
+)
 Index("blocks_contact_id_idx", blocks.c.contact_id)
 
 matches = Table(

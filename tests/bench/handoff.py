@@ -106,7 +106,7 @@ class Handoff:
         return Counts(dict(leads), dict(await self._connection.fetchrow(_TOUCHES, self._first_id)))
 
     async def backlog(self) -> int:
-        return int(await self._connection.fetchval("SELECT count(*) FROM intake.unweighed"))
+        return int(await self._connection.fetchval("SELECT coalesce(sum(cardinality(contact_ids)), 0) FROM intake.unweighed"))
 
     async def intake_to_assigned(self, since: float) -> list[float] | None:
         rows = await self._connection.fetch(_INTAKE_TO_ASSIGNED, datetime.fromtimestamp(since, UTC))

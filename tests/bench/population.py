@@ -24,7 +24,7 @@ import asyncpg
 import msgspec
 
 from services.intake.domain import normalise
-from services.intake.domain.identity import Identifier, Kind, digest
+from services.intake.domain.identity import Identifier, Kind, block_key
 from services.intake.domain.likeness import Profile, blocks, profile_of, remember
 from services.intake.domain.likeness.names import PersonName
 from services.intake.store.contacts import ContactRow
@@ -81,7 +81,7 @@ class Rows(NamedTuple):
     contacts: list[ContactRow]
     leads: list[LeadRow]
     identifiers: list[tuple[bytes, list[UUID]]]
-    blocks: list[tuple[bytes, UUID]]
+    blocks: list[tuple[int, UUID]]
 
 
 async def make_past(dsn: str, contacts: int, say: Callable[[str], None]) -> Past:
@@ -198,7 +198,7 @@ def _add(rows: Rows, one: Slice, n: int) -> None:
         )
     )
     rows.identifiers.extend((key, [contact_id]) for key in kept.keys)
-    rows.blocks.extend((digest(block, size=8), contact_id) for block in blocks(kept.profile))
+    rows.blocks.extend((block_key(block), contact_id) for block in blocks(kept.profile))
 
 
 # -- What intake makes of a person -------------------------------------------------------------------------------------------------

@@ -79,7 +79,9 @@ async def test_intake_takes_the_mix_for_what_it_is(installation: Installation) -
         (await client.post("/v1/sources", json={"name": "bench"})).raise_for_status()
         past = {row["id"] for row in await database.fetch("SELECT id FROM intake.leads")}
         # Weighed again, they get no other blocks than they have.
-        await database.execute("INSERT INTO intake.unweighed SELECT contact_id, id FROM intake.leads LIMIT 100")
+        await database.execute(
+            "INSERT INTO intake.unweighed (contact_ids, lead_ids) SELECT array_agg(contact_id), array_agg(id) FROM intake.leads"
+        )
         answer = await client.post("/v1/leads", json={"leads": [json.loads(mix.lead(n)) for n in range(200)]})
         results = answer.raise_for_status().json()["results"]
 

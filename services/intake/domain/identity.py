@@ -6,9 +6,9 @@ readable nowhere. A digest can be tried out by whoever holds it, so a key is tre
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
+from typing import NamedTuple
 
 
 class Kind(StrEnum):
@@ -27,8 +27,7 @@ _PREFIXES = {kind: bytes((code,)) for kind, code in CODES.items()}
 KINDS = {code: kind for kind, code in CODES.items()}
 
 
-@dataclass(frozen=True)
-class Identifier:
+class Identifier(NamedTuple):
     kind: Kind
     value: str
 
@@ -47,6 +46,11 @@ def digest(*parts: str, size: int = 16) -> bytes:
     """So many bytes that stand for these texts. Unambiguous: ("a", "bc") and ("ab", "c") differ."""
     text = "\0".join(parts).encode("utf-8", "surrogatepass")
     return blake2b(text, digest_size=size).digest()
+
+
+def block_key(block: str) -> int:
+    """A blocking key as a number of 64 bits, which an index holds and compares for less than text."""
+    return int.from_bytes(digest(block, size=8), "big", signed=True)
 
 
 def external_key(source_id: str, external_id: str) -> bytes:

@@ -8,8 +8,7 @@ read is in quality/.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.intake.domain.facts import Facts, is_dropped, known_country, put_fact, read_facts, read_line
 from services.intake.domain.fields import CLICK_FIELDS
@@ -39,8 +38,7 @@ class Unreachable(ValueError):
         self.field = next(iter(reasons), "email")
 
 
-@dataclass(frozen=True)
-class NormalLead:
+class NormalLead(NamedTuple):
     """A lead in normal form: its two blocks, and what was odd about it.
 
     `changes` are `{"field", "sent", "kept", "why"}` for each value that is not as it was sent; they are contact data and stay with intake.

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
-from services.intake.domain.identity import digest
+from services.intake.domain.identity import block_key
 from services.intake.domain.likeness import MAX_BLOCK, Decision, Profile, Verdict, blocks, decide, limit_of, profile_of, weigh
 from services.intake.domain.repeat import RecognitionPolicy, parse_policy
 from services.intake.handlers.merging import Grounds, merge_contacts
 from services.intake.store import contacts, matches, persons, sources
 from services.intake.store.contacts import Contact
 from services.intake.store.matches import MatchRow, Unweighed
+from shared.clock import uuid7_time
 from shared.contracts.envelope import Cause
 from shared.contracts.events import Evidence
 from shared.db.uow import UnitOfWork, to_json
 from shared.telemetry import new_traceparent
 
 # In one transaction, and between two reads: the process does nothing else meanwhile, some milliseconds at the most.
-STEP = 50  # contacts
+STEP = 100  # contacts, or as many as were taken together
 PAIRS = 100
 BY = "recognition"
 
@@ -38,24 +41,36 @@ class Likeness:
     decision: Decision
 
 
-async def weigh_step(uow: UnitOfWork) -> int | None:
-    """Weighs the next contacts; how many. None where another process is weighing."""
+class Weighed(NamedTuple):
+    """What a step did: how many contacts wait no more, and whether one is to be merged now."""
+
+    contacts: int
+    merges: bool = False
+
+
+async def waiting_since(uow: UnitOfWork) -> datetime | None:
+    """When the lead came whose contact has waited longest to be weighed; None where nobody waits."""
+    lead_id = await matches.first_unweighed(uow)
+    return uuid7_time(lead_id) if lead_id else None
+
+
+async def weigh_step(uow: UnitOfWork) -> Weighed | None:
+    """Weighs the next contacts. None where another process is weighing."""
     if not await matches.own_weighing(uow):
         return None
-    waiting = await matches.take_unweighed(uow, STEP)
-    if waiting:
-        await _weigh(uow, waiting)
-    return len(waiting)
+    waiting, taken = await matches.take_unweighed(uow, STEP)
+    return Weighed(taken, bool(waiting) and await _weigh(uow, waiting))
 
 
-async def _weigh(uow: UnitOfWork, waiting: Sequence[Unweighed]) -> None:
+async def _weigh(uow: UnitOfWork, waiting: Sequence[Unweighed]) -> bool:
+    """Whether one of them is to be merged now."""
     profiles = {one.contact.id: _profile(one.contact) for one in waiting}
-    lying = {id: {digest(block, size=8): limit_of(block) for block in blocks(profile)} for id, profile in profiles.items()}
+    lying = {id: {block_key(block): limit_of(block) for block in blocks(profile)} for id, profile in profiles.items()}
     await matches.add_blocks(uow, [(block, id) for id, own in lying.items() for block in own])
     shared = await matches.candidates(uow, [block for own in lying.values() for block in own], limit=max(MAX_BLOCK.values()))
     pairs = sorted(_pairs(lying, shared))
     if not pairs:
-        return
+        return False
     policies = await _policies(uow, waiting)
     likely = []
     for first in range(0, len(pairs), PAIRS):
@@ -65,13 +80,14 @@ async def _weigh(uow: UnitOfWork, waiting: Sequence[Unweighed]) -> None:
         likely += _likely(some, profiles, policies)
     if likely:
         await _keep(uow, sorted(likely, key=lambda likeness: (-likeness.verdict.score, likeness.older, likeness.younger)))
+    return any(likeness.decision is Decision.MERGE for likeness in likely)
 
 
 def _profile(contact: Contact) -> Profile:
     return profile_of(contact.profile, contact.profile, keys=frozenset(contact.keys))
 
 
-def _pairs(lying: Mapping[UUID, Mapping[bytes, int]], shared: Mapping[bytes, Sequence[UUID]]) -> set[tuple[UUID, UUID]]:
+def _pairs(lying: Mapping[UUID, Mapping[int, int]], shared: Mapping[int, Sequence[UUID]]) -> set[tuple[UUID, UUID]]:
     """Who is to be compared with whom, the older first. `lying` has for each block how many may lie in it."""
     return {
         (min(id, other), max(id, other))
@@ -85,9 +101,10 @@ def _pairs(lying: Mapping[UUID, Mapping[bytes, int]], shared: Mapping[bytes, Seq
 
 async def _policies(uow: UnitOfWork, waiting: Sequence[Unweighed]) -> dict[UUID, RecognitionPolicy]:
     """The policy of the source that each contact's lead came from."""
-    found = await sources.sources_by_id(uow, sorted({one.source_id for one in waiting}))
+    source_of = await matches.sources_of(uow, [one.lead_id for one in waiting])
+    found = await sources.sources_by_id(uow, sorted(set(source_of.values())))
     policies = {id: parse_policy(source.recognition) for id, source in found.items()}
-    return {one.contact.id: policies[one.source_id] for one in waiting}
+    return {one.contact.id: policies[source_of[one.lead_id]] for one in waiting if one.lead_id in source_of}
 
 
 def _likely(
@@ -98,7 +115,9 @@ def _likely(
     for older, younger in pairs:
         if older not in profiles or younger not in profiles:
             continue  # merged or erased by now
-        policy = policies.get(younger) or policies[older]
+        policy = policies.get(younger) or policies.get(older)
+        if policy is None:
+            continue  # its lead is gone
         verdict = weigh(profiles[older], profiles[younger])
         decision = decide(verdict, policy.threshold)
         if decision is Decision.MERGE and policy.fuzzy == "suggest":

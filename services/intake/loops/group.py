@@ -11,6 +11,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import exp
 
 from services.intake.handlers.receive import Submission, receive
 from shared.db.answers import Answer
@@ -20,6 +21,7 @@ from shared.errors import OutcomeUnknown, Refused, Transient, unavailable
 from shared.telemetry import logger
 
 PROBE = 1.0  # seconds between looks whether the database is back
+RECENT = 0.5  # seconds over which the writer says how busy it is
 
 log = logger(__name__)
 
@@ -50,6 +52,8 @@ class GroupWriter:
         self._arrived = asyncio.Event()
         self._stopping = False
         self._fault: str | None = None
+        self._busy = 0.0
+        self._idle_since = database.clock.monotonic()
 
     async def submit(self, submission: Submission) -> Answer:
         """Waits until the submission is durable. Raises Refused: what the sender must change, or 503 for what they must send again."""
@@ -69,7 +73,9 @@ class GroupWriter:
         while True:
             await self._next()
             if group := self._take():
+                began = self._database.clock.monotonic()
                 await self._write(group)
+                self._note_busy(began)
             elif self._stopping:
                 return
             elif self._fault:
@@ -82,6 +88,17 @@ class GroupWriter:
 
     def health(self) -> str | None:
         return self._fault
+
+    def busy(self) -> float:
+        """The part of the last moments, 0 to 1, in which a group was being written: who can wait should, where it is large."""
+        idle = self._database.clock.monotonic() - self._idle_since
+        return self._busy * exp(-max(idle, 0.0) / RECENT)
+
+    def _note_busy(self, began: float) -> None:
+        """An average in which what was RECENT seconds ago counts for a third."""
+        ended = self._database.clock.monotonic()
+        self._busy = 1 - (1 - self._busy * exp(-(began - self._idle_since) / RECENT)) * exp(-(ended - began) / RECENT)
+        self._idle_since = ended
 
     async def _next(self) -> None:
         if not self._queue and not self._stopping:

@@ -12,8 +12,10 @@ from shared.db.uow import Row, UnitOfWork, columns, to_json
 
 COLUMNS = "id, created_at, profile, keys, last_lead_id, last_lead_at, merged_into, erased_at"
 
+WEIGHED_TOGETHER = 100  # contacts of one row that wait to be weighed
 
-@dataclass
+
+@dataclass(slots=True)
 class Contact:
     """A person. `profile` is what they last said of themselves; `keys` are the identifiers that speak for them."""
 
@@ -138,11 +140,10 @@ async def get_contact(uow: UnitOfWork, id: UUID) -> Contact | None:
 
 
 async def queue_for_weighing(uow: UnitOfWork, rows: Sequence[tuple[UUID, UUID]]) -> None:
-    """Contacts, each with its lead, whose fuzzy evidence is to be weighed. One that waits already waits once."""
-    await uow.execute(
-        "INSERT INTO intake.unweighed (contact_id, lead_id) SELECT * FROM unnest($1::uuid[], $2::uuid[]) ON CONFLICT DO NOTHING",
-        *columns(rows),
-    )
+    """Contacts, each with its lead, whose fuzzy evidence is to be weighed: a row a transaction, not a contact, for it goes again soon."""
+    for first in range(0, len(rows), WEIGHED_TOGETHER):
+        some = rows[first : first + WEIGHED_TOGETHER]
+        await uow.execute("INSERT INTO intake.unweighed (contact_ids, lead_ids) VALUES ($1, $2)", *columns(some))
 
 
 async def last_leads(uow: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, UUID]:

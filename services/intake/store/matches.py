@@ -27,13 +27,11 @@ class MatchRow(NamedTuple):
     decided_by: str
 
 
-@dataclass(frozen=True)
-class Unweighed:
-    """A contact that waits, with the lead that made it wait and that lead's source."""
+class Unweighed(NamedTuple):
+    """A contact that waited, with the lead that made it wait."""
 
     contact: Contact
     lead_id: UUID
-    source_id: UUID
 
 
 async def own_weighing(uow: UnitOfWork) -> bool:
@@ -42,38 +40,50 @@ async def own_weighing(uow: UnitOfWork) -> bool:
     return owned
 
 
-async def take_unweighed(uow: UnitOfWork, limit: int) -> list[Unweighed]:
-    """The next contacts to be weighed, oldest first. They wait no more; one that was merged or erased meanwhile is left out."""
+async def take_unweighed(uow: UnitOfWork, least: int) -> tuple[list[Unweighed], int]:
+    """The next contacts to be weighed, at least so many where so many wait, and how many were taken off the queue for them.
+
+    One that was merged or erased meanwhile is left out.
+    """
     rows = await uow.fetch(
-        "DELETE FROM intake.unweighed u USING (SELECT contact_id FROM intake.unweighed ORDER BY contact_id LIMIT $1) AS n "
-        "WHERE u.contact_id = n.contact_id RETURNING u.contact_id, u.lead_id",
-        limit,
+        "WITH next AS (SELECT id, sum(cardinality(contact_ids)) OVER (ORDER BY id) - cardinality(contact_ids) AS before "
+        "FROM intake.unweighed ORDER BY id LIMIT $1), "
+        "gone AS (DELETE FROM intake.unweighed u USING next n WHERE u.id = n.id AND n.before < $1 RETURNING contact_ids, lead_ids) "
+        "SELECT DISTINCT ON (w.contact_id) w.lead_id AS for_lead, c.* FROM gone, unnest(contact_ids, lead_ids) AS w(contact_id, lead_id) "
+        f"LEFT JOIN (SELECT {COLUMNS} FROM intake.contacts) AS c "
+        "ON c.id = w.contact_id AND c.merged_into IS NULL AND c.erased_at IS NULL ORDER BY w.contact_id",
+        least,
     )
-    leads = {row["contact_id"]: row["lead_id"] for row in rows}
-    found = await uow.fetch(
-        f"SELECT {COLUMNS} FROM intake.contacts WHERE id = ANY($1) AND merged_into IS NULL AND erased_at IS NULL ORDER BY id",
-        list(leads),
-    )
-    by_id = await uow.fetch("SELECT id, source_id FROM intake.leads WHERE id = ANY($1)", list(leads.values()))
-    source_of = {row["id"]: row["source_id"] for row in by_id}
-    taken = [contact_of(row) for row in found]
-    return [Unweighed(c, leads[c.id], source_of[leads[c.id]]) for c in taken if leads[c.id] in source_of]
+    found = [(row.pop("for_lead"), row) for row in map(dict, rows)]
+    return [Unweighed(contact_of(row), lead_id) for lead_id, row in found if row["id"]], len(found)
 
 
-async def add_blocks(uow: UnitOfWork, blocks: Sequence[tuple[bytes, UUID]]) -> None:
+async def first_unweighed(uow: UnitOfWork) -> UUID | None:
+    """The lead of the contact that has waited longest to be weighed."""
+    found: UUID | None = await uow.fetchval("SELECT lead_ids[1] FROM intake.unweighed ORDER BY id LIMIT 1")
+    return found
+
+
+async def sources_of(uow: UnitOfWork, lead_ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """The source that each of these leads came from."""
+    rows = await uow.fetch("SELECT id, source_id FROM intake.leads WHERE id = ANY($1)", list(lead_ids))
+    return {row["id"]: row["source_id"] for row in rows}
+
+
+async def add_blocks(uow: UnitOfWork, blocks: Sequence[tuple[int, UUID]]) -> None:
     """Adds the blocks of contacts; those that are there stay."""
     if blocks:
         await uow.execute(
-            "INSERT INTO intake.blocks (block, contact_id) SELECT * FROM unnest($1::bytea[], $2::uuid[]) ON CONFLICT DO NOTHING",
+            "INSERT INTO intake.blocks (block, contact_id) SELECT * FROM unnest($1::bigint[], $2::uuid[]) ON CONFLICT DO NOTHING",
             *columns(blocks),
         )
 
 
-async def candidates(uow: UnitOfWork, blocks: Sequence[bytes], *, limit: int) -> dict[bytes, list[UUID]]:
-    """Who lies in each block. A block with more than `limit` says nothing and is left out."""
+async def candidates(uow: UnitOfWork, blocks: Sequence[int], *, limit: int) -> dict[int, list[UUID]]:
+    """Who lies in each block that has more than one. A block with more than `limit` says nothing and is left out."""
     rows = await uow.fetch(
-        "SELECT w.block, array_agg(b.contact_id) AS ids FROM unnest($1::bytea[]) AS w(block) CROSS JOIN LATERAL "
-        "(SELECT contact_id FROM intake.blocks WHERE block = w.block LIMIT $2) AS b GROUP BY w.block",
+        "SELECT w.block, array_agg(b.contact_id) AS ids FROM unnest($1::bigint[]) AS w(block) CROSS JOIN LATERAL "
+        "(SELECT contact_id FROM intake.blocks WHERE block = w.block LIMIT $2) AS b GROUP BY w.block HAVING count(*) > 1",
         list(set(blocks)),
         limit + 1,
     )
@@ -169,7 +179,6 @@ async def move_blocks(uow: UnitOfWork, old: UUID, new: UUID) -> None:
         old,
         new,
     )
-    await uow.execute("DELETE FROM intake.unweighed WHERE contact_id = $1", old)
 
 
 async def drop_blocks(uow: UnitOfWork, ids: Sequence[UUID]) -> None:

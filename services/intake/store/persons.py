@@ -163,9 +163,7 @@ async def forget_leads(uow: UnitOfWork, leads: Sequence[LeadOf]) -> dict[str, in
 async def forget_contacts(uow: UnitOfWork, contact_ids: Sequence[UUID], keys: Sequence[bytes]) -> dict[str, int]:
     """Removes what is kept of contacts beside their leads: evidence, merges, blocks, and what their visitors did before."""
     ids = list(contact_ids)
-    removed = {}
-    for table in ("unweighed", "blocks"):
-        removed[table] = _count(await uow.execute(f"DELETE FROM intake.{table} WHERE contact_id = ANY($1)", ids))
+    removed = {"blocks": _count(await uow.execute("DELETE FROM intake.blocks WHERE contact_id = ANY($1)", ids))}
     removed["matches"] = _count(
         await uow.execute("DELETE FROM intake.matches WHERE contact_id = ANY($1) OR other_id = ANY($1)", ids)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from email_validator import EmailNotValidError, validate_email
@@ -36,8 +36,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
 _BETWEEN = re.compile(r"[\s,;|]+")
 
 
-@dataclass(frozen=True)
-class Mail:
+class Mail(NamedTuple):
     """An address. `text` is its normal form, or what was sent where it is invalid; `key` is None for an invalid one.
 
     `kind` is company, free, disposable or invalid. `role`: it is a desk's, such as info@, and not a person's.

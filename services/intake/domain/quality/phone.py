@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from phonenumbers import (
     NumberParseException,
@@ -38,8 +38,7 @@ _DIGITS = re.compile(r"\d", re.ASCII)
 _IN_ORDER = "0123456789" * 2
 
 
-@dataclass(frozen=True)
-class Phone:
+class Phone(NamedTuple):
     """A number. `text` is its normal form, or what was sent; `e164` is its key, None where it cannot be known.
 
     `kind` is valid, possible (right in length, or of a country that is not known) or invalid. An extension is written `;ext=` behind the
@@ -118,7 +117,7 @@ def _international(text: str) -> Phone | None:
         number = _read("+" + text[2:], None)
     elif digits >= 11 and not text.startswith(("+", "0")):
         number = _read("+" + text, None)
-        number = replace(number, warning="has no +; read as one with its country's code") if number else None
+        number = number._replace(warning="has no +; read as one with its country's code") if number else None
     else:
         return None
     return number if number and number.kind == "valid" else None
@@ -128,7 +127,7 @@ def _first_of_several(text: str, region: str | None) -> Phone | None:
     pieces = _BETWEEN.split(text)
     numbers = [piece for piece in pieces if len(_DIGITS.findall(piece)) >= 6]
     first = _read(numbers[0].strip(), region) if numbers and len(pieces) > 1 else None
-    return replace(first, warning="more than one number; the first is used") if first and first.kind == "valid" else None
+    return first._replace(warning="more than one number; the first is used") if first and first.kind == "valid" else None
 
 
 def _unplaced(text: str, bare: str) -> Phone:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 
@@ -151,8 +151,7 @@ class Status(StrEnum):
     REJECTED = "rejected"
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """What became of one notice. A rejected one says why: `slug` never changes, `detail` is for a person, `pointer` names the field.
 
     `http` is the status that a rejection is answered with where the sender wants to know.

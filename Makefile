@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 PORT ?= 8080
 PYTEST ?= $(BIN)/python -m pytest
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test unit lint format bench eval-dedup chaos kafka kafka-stop lock clean
@@ -29,7 +30,7 @@ run: $(READY) ## The same system, staying up (PORT=8080)
 	@$(BIN)/python -m services run --port $(PORT)
 
 test: $(READY) lint ## Lint, types and every test; Kafka's too where Java and Maven are (REQUIRE_KAFKA=1 insists)
-	$(PYTEST)
+	$(PYTEST) --numprocesses $(WORKERS) --dist loadgroup
 
 unit: $(READY) ## Only the tests that need no server
 	$(PYTEST) tests/unit

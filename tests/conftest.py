@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,7 +17,19 @@ from tests.support import kafka as local_kafka
 from tests.support import postgres
 from tests.support.installation import Installation, make_tokens, prepare_template, service_dsns
 
+TESTS = Path(__file__).parent
 TEMPLATE = "handoff_template"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, one has all that need the broker, and tests of a file that share its servers stay together."""
+    for item in items:
+        folder = item.path.relative_to(TESTS).parts[0]
+        if "kafka" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("kafka"))
+        elif folder != "unit":
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session", autouse=True)

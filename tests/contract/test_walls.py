@@ -44,7 +44,7 @@ FAULTS = {
     "a stray module in shared": Fault("shared/helpers.py", "", "Shared is layered too"),
     "a domain does input and output": Fault("services/router/domain/state.py", "import os", "A domain is pure"),
     "a domain knows a contract": Fault("services/intake/domain/normal.py", "import shared.contracts.events", "A domain is pure"),
-    "rules draw lots": Fault("shared/rules.py", "import random", "A domain is pure"),
+    "rules draw lots": Fault("shared/rules/rule.py", "import random", "A domain is pure"),
     "handlers see the web": Fault("services/scoring/handlers.py", "import fastapi", "Handlers and stores do not see the web"),
     "a store sees a broker": Fault("services/intake/store/leads.py", "import aiokafka", "Handlers and stores do not see the web"),
     "shared imports a service": Fault("shared/relay.py", "import services.intake.tables", "Services stand on shared"),

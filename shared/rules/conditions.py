@@ -17,11 +17,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
+
+from shared.rules.faults import Problem
 
 Facts = Mapping[str, object]
 Predicate = Callable[[Facts], bool]
-Severity = Literal["error", "warning"]
 
 OPERATORS = ("==", "!=", "in", ">=", "<=")
 MAX_CONDITIONS = 50
@@ -40,15 +41,6 @@ class Condition:
     field: str
     op: str
     value: object
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong in a document: `path` is a JSON Pointer (RFC 6901) to the field, `message` is for a person."""
-
-    path: str
-    message: str
-    severity: Severity = "error"
 
 
 def compile_conditions(conditions: Iterable[Condition]) -> Predicate:

@@ -1,0 +1,167 @@
+"""Many rules over one lead: their comparisons with constants become bit indexes, and only what remains of a rule is evaluated.
+
+Each rule is a bit. For each fact that rules compare there is a table from the fact's value to the set of rules whose comparisons of that
+fact hold, so that a lead costs a look-up a fact and an `&` over all rules together, however many rules there are.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from shared.rules.comparisons import Comparison
+from shared.rules.rule import Rule
+from shared.rules.vocabulary import Facts, Lead, Vocabulary, reader
+
+_POINTS, _ORDER, _MEMBERS = ("==", "!=", "in"), ("<", "<=", ">", ">="), ("has",)
+Compared = list[tuple[int, Comparison]]  # the comparisons of one fact, each with the place of its rule
+Select = Callable[[Any], int]  # from a fact's value to the rules that it leaves
+
+
+class RuleSet:
+    """Rules that are asked of the same leads; `matching` gives what asking each would. They must agree on the kind of each fact."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.rules = tuple(rules)
+        self._all = (1 << len(self.rules)) - 1
+        self._read = _reader(self.rules)
+        self._tables = tuple(_tables(self.rules, self._all))
+        self._rests = {place: rule.rest.holds for place, rule in enumerate(self.rules) if rule.rest}
+        self._plain = self._all & ~_bits(self._rests)
+
+    def matching(self, facts: Facts) -> list[int]:
+        """The places of the rules that match, ascending."""
+        lead = self._read(facts)
+        return list(self._matches(self._left(lead), lead))
+
+    def first(self, facts: Facts) -> int | None:
+        """The place of the first rule that matches."""
+        lead = self._read(facts)
+        return next(self._matches(self._left(lead), lead), None)
+
+    def _left(self, lead: Lead) -> int:
+        """The rules all of whose comparisons hold."""
+        left = self._all
+        for name, absent, select in self._tables:
+            value = lead.get(name)
+            left &= absent if value is None else select(value)
+            if not left:
+                return 0
+        return left
+
+    def _matches(self, left: int, lead: Lead) -> Iterator[int]:
+        rests = self._rests
+        while left:
+            lowest = left & -left
+            left ^= lowest
+            place = lowest.bit_length() - 1
+            if lowest & self._plain or rests[place](lead):
+                yield place
+
+
+def _reader(rules: Iterable[Rule]) -> Callable[[Facts], Lead]:
+    kinds: dict[str, Any] = {}
+    for rule in rules:
+        for name in rule.names:
+            kind = rule.vocabulary.names[name]
+            if kinds.setdefault(name, kind) is not kind:
+                raise ValueError(f"{name!r} is {kinds[name]} to one rule and {kind} to another")
+    return reader(Vocabulary(kinds), kinds)
+
+
+# -- Tables ----------------------------------------------------------------------------------------------------------------------
+
+
+def _tables(rules: Sequence[Rule], every: int) -> Iterator[tuple[str, int, Select]]:
+    """For each fact and way of comparing it: its name, the rules that are left where it is not known, and those for a value."""
+    for ops, select_by in ((_POINTS, _by_point), (_ORDER, _by_order), (_MEMBERS, _by_member)):
+        compared: dict[str, Compared] = defaultdict(list)
+        for place, rule in enumerate(rules):
+            for conjunct in rule.conjuncts:
+                if conjunct.op in ops:
+                    compared[conjunct.name].append((place, conjunct))
+        for name, comparisons in sorted(compared.items()):
+            absent = every & ~_bits(place for place, _ in comparisons)
+            yield name, absent, select_by(comparisons, every)
+
+
+def _by_point(comparisons: Compared, every: int) -> Select:
+    """Of values that no rule names, only `!=` holds."""
+    others = every & ~_bits(place for place, one in comparisons if one.op != "!=")
+    named: dict[object, Compared] = defaultdict(list)
+    for place, one in comparisons:
+        for value in one.values:
+            named[value].append((place, one))
+    accepting: dict[int, list[set[object]]] = defaultdict(list)
+    refusing: dict[int, set[object]] = defaultdict(set)
+    for place, one in comparisons:
+        if one.op == "!=":
+            refusing[place].update(one.values)
+        else:
+            accepting[place].append(set(one.values))
+    table = {}
+    for value, ones in named.items():
+        places = {place for place, _ in ones}
+        hold = {place for place in places if value not in refusing[place] and all(value in values for values in accepting[place])}
+        table[value] = others & ~_bits(places) | _bits(hold)
+    get = table.get
+    return lambda value: get(value, others)
+
+
+def _by_order(comparisons: Compared, every: int) -> Select:
+    """Between the constants that rules name, and at each of them, the same rules hold: 2k + 1 stretches, found by bisection."""
+    bounds: list[Any] = sorted({one.values[0] for _, one in comparisons})
+    first, last = {place: 0 for place, _ in comparisons}, {place: 2 * len(bounds) for place, _ in comparisons}
+    for place, one in comparisons:
+        at = 2 * bisect_left(bounds, one.values[0]) + 1
+        if one.op in (">", ">="):
+            first[place] = max(first[place], at + (one.op == ">"))
+        else:
+            last[place] = min(last[place], at - (one.op == "<"))
+    changes = [0] * (2 * len(bounds) + 2)
+    for place, start in first.items():
+        if start <= last[place]:
+            changes[start] ^= 1 << place
+            changes[last[place] + 1] ^= 1 << place
+    stretches, holding = [], every & ~_bits(first)
+    for change in changes[:-1]:
+        holding ^= change
+        stretches.append(holding)
+
+    def select(value: Any) -> int:
+        at = bisect_left(bounds, value)
+        return stretches[2 * at + (at < len(bounds) and bounds[at] == value)]
+
+    return select
+
+
+def _by_member(comparisons: Compared, every: int) -> Select:
+    """A rule that asks for several members needs them all, so each is taken off the rules that it would leave."""
+    free = every & ~_bits(place for place, _ in comparisons)
+    wanted: dict[int, set[object]] = defaultdict(set)
+    for place, one in comparisons:
+        wanted[place].update(one.values)
+    single: dict[object, int] = defaultdict(int)
+    several = {place: values for place, values in wanted.items() if len(values) > 1}
+    for place, values in wanted.items():
+        single[min(values, key=repr)] |= 1 << place
+
+    def select(members: list[object]) -> int:
+        left = free
+        for member in members:
+            left |= single.get(member, 0)
+        for place, values in several.items():
+            if left >> place & 1 and not values.issubset(members):
+                left ^= 1 << place
+        return left
+
+    return select
+
+
+def _bits(places: Iterable[int] | Mapping[int, object]) -> int:
+    bits = 0
+    for place in places:
+        bits |= 1 << place
+    return bits

@@ -45,6 +45,15 @@ loop_faults = Counter(
     ["service", "loop", "kind"],
     registry=METRICS,
 )
+timer_lateness = Histogram(
+    "handoff_timer_lateness_seconds",
+    "Seconds from a timer's moment to the transaction that handled it.",
+    ["service", "kind"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200),
+    registry=METRICS,
+)
+timers_overdue = Gauge("handoff_timers_overdue", "Timers that are due and not yet handled.", ["service"], registry=METRICS)
+timers_failed = Gauge("handoff_timers_failed", "Timers that their handler refused for good.", ["service"], registry=METRICS)
 negative_durations = Counter(
     "handoff_negative_durations",
     "Durations shown as 0 because two clocks disagree, by what was measured: assignment, response.",

@@ -20,7 +20,7 @@ from shared.db.faults import translated
 from shared.errors import ConfigurationError
 
 SERVICES_DIR = Path(__file__).parents[2] / "services"
-PLATFORM = {1: Path(__file__).with_name("platform_v1.sql"), 2: Path(__file__).with_name("platform_v2.sql")}
+PLATFORM = {version: Path(__file__).with_name(f"platform_v{version}.sql") for version in (1, 2, 3)}
 
 # A stopped process must not hold everybody up: its locks go with its connection, and its connection goes soon.
 ROLE_LIMITS = {
@@ -40,7 +40,7 @@ def role_of(service: str) -> str:
 
 
 def platform(schema: str, version: int) -> str:
-    """The platform's own tables: version 1 for a service's first migration, what was added since for its later ones."""
+    """The platform's own tables: version 1 for a service's first migration, 2 (jobs) and 3 (timers) for its later ones."""
     return PLATFORM[version].read_text().replace("{schema}", schema)
 
 

@@ -21,8 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 
-def add_platform_tables(metadata: MetaData) -> None:
-    """Adds inbox, outbox, dead letters, answers (platform_v1.sql) and jobs (platform_v2.sql) to a service's metadata."""
+def add_platform_tables(metadata: MetaData, *, version: int = 2) -> None:
+    """Adds inbox, outbox, dead letters, answers (platform_v1.sql), jobs (v2) and, from version 3, timers to a service's metadata."""
     Table("inbox", metadata, Column("event_id", Uuid, primary_key=True), postgresql_partition_by="RANGE (event_id)")
     Table(
         "outbox",
@@ -94,3 +94,32 @@ def add_platform_tables(metadata: MetaData) -> None:
     Index("jobs_due_at_idx", jobs.c.due_at, postgresql_where=jobs.c.state.in_(("waiting", "running")))
     Index("jobs_kind_id_idx", jobs.c.kind, jobs.c.id)
     Index("jobs_about_id_idx", jobs.c.about, jobs.c.id, postgresql_where=jobs.c.about.is_not(None))
+    if version >= 3:
+        _add_timers(metadata)
+
+
+def _add_timers(metadata: MetaData) -> None:
+    timers = Table(
+        "timers",
+        metadata,
+        Column("subject", Uuid, primary_key=True),
+        Column("kind", Text, primary_key=True),
+        Column("key", Text, primary_key=True),
+        Column("due_at", TIMESTAMP(timezone=True), nullable=False),
+        Column("data", JSONB, nullable=False),
+        Column("set_at", TIMESTAMP(timezone=True), nullable=False),
+        Column("attempts", Integer, nullable=False, server_default="0"),
+        Column("fault", Text),
+        Column("failed", Boolean, nullable=False, server_default="false"),
+        Column("lease_by", Uuid),
+        Column("lease_until", TIMESTAMP(timezone=True)),
+    )
+    Index("timers_due_at_idx", timers.c.due_at, postgresql_where=~timers.c.failed)
+    Index("timers_failed_idx", timers.c.due_at, postgresql_where=timers.c.failed)
+    Table(
+        "timer_watches",
+        metadata,
+        Column("began_at", TIMESTAMP(timezone=True), primary_key=True),
+        Column("down_since", TIMESTAMP(timezone=True)),
+        Column("kept_until", TIMESTAMP(timezone=True), nullable=False),
+    )

@@ -24,6 +24,7 @@ from shared.runtime.housekeeping import Housekeeping
 from shared.sealing import Sealer
 from shared.settings import PlatformSettings, ServiceSettings, load
 from shared.telemetry import configure_logging
+from shared.timers import Timers
 from shared.web.app import create_app
 from shared.web.guard import Endpoint, Guard
 from shared.web.platform import Health
@@ -93,6 +94,7 @@ def assemble(
     owns: tuple[str, ...],
     owns_exactly: tuple[str, ...] = (),
     loops: Callable[[Relay], Sequence[Loop]] = lambda _: (),
+    timers: Timers | None = None,
     forms: tuple[str, ...] = (),
     streams: tuple[str, ...] = (),
     hot: Mapping[tuple[str, str], Endpoint] | None = None,
@@ -102,6 +104,8 @@ def assemble(
     relay = Relay(database, bus.publisher, bound=settings.outbox_bound)
     own = list(loops(relay))
     sources: list[Loop] = [*own, Housekeeping(database, bus)]
+    if timers:
+        sources.append(timers)
     if subscriptions.topics:
         member = settings.instance or f"{socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}"
         consumer = Consumer(
@@ -122,6 +126,7 @@ def assemble(
         subscriptions=subscriptions,
         routers=routers,
         description=description,
+        has_timers=timers is not None,
     )
     for loop in own:
         setattr(app.state, type(loop).__name__.lower(), loop)

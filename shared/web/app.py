@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI
 from shared.auth import Tokens
 from shared.consumer import Subscriptions
 from shared.db.uow import Database
-from shared.web.platform import Health, dead_letters, platform
+from shared.web.platform import Health, dead_letters, platform, timer_routes
 from shared.web.problems import HANDLERS
 
 
@@ -22,6 +22,7 @@ def create_app(
     subscriptions: Subscriptions,
     routers: Sequence[APIRouter],
     description: str,
+    has_timers: bool = False,
 ) -> FastAPI:
     """A service's app: its routes and the platform's, every error a problem document, no documentation pages from elsewhere."""
     app = FastAPI(
@@ -42,4 +43,6 @@ def create_app(
     app.include_router(platform, include_in_schema=False)
     app.include_router(platform, prefix=f"/{service}")
     app.include_router(dead_letters, prefix=f"/{service}")
+    if has_timers:
+        app.include_router(timer_routes, prefix=f"/{service}")
     return app

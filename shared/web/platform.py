@@ -1,21 +1,24 @@
-"""The routes that every service has: health, metrics, dead letters."""
+"""The routes that every service has: health, metrics, dead letters; and timers, where it sets any."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
+from shared import timers
 from shared.auth import Caller, Role
 from shared.consumer import Redriven, Subscriptions, redrive
 from shared.db import deadletters
 from shared.db.uow import Database
 from shared.errors import not_found
 from shared.telemetry import render_metrics
+from shared.timers import TimerState
 from shared.web.requests import Body, Uow, allow
 from shared.web.responses import Cursor, Limit, decode_cursor, json_response, page_of, plain
 
@@ -32,6 +35,7 @@ class Health:
 
 platform = APIRouter(tags=["platform"])
 dead_letters = APIRouter(prefix="/deadletters", tags=["dead letters"])
+timer_routes = APIRouter(prefix="/timers", tags=["timers"])
 
 
 @platform.get("/healthz", summary="Is the process alive?")
@@ -143,3 +147,35 @@ async def redrive_all(
     if not chosen and (id is not None or lead_id is not None):
         raise not_found("dead letter", id if id is not None else f"of lead {lead_id}")
     return [await redrive(database, subscriptions, letter) for letter in chosen.values()]
+
+
+class RetryTimersIn(Body):
+    """Which failed timers become due again: those of a kind, of a subject, with a key, or (all left out) every one."""
+
+    kind: Annotated[str | None, Field(max_length=200)] = None
+    subject: UUID | None = None
+    key: Annotated[str | None, Field(max_length=200)] = None
+
+
+@timer_routes.get("", summary="Timers of one state, the earliest first")
+async def list_timers(
+    uow: Uow,
+    _: Annotated[Caller, allow()],
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    state: TimerState = TimerState.DUE,
+    kind: Annotated[str | None, Query(max_length=200)] = None,
+) -> Response:
+    """`due`: its moment has come and it is being handled, or tried again. `failed`: `fault` says why; it is kept until it is retried."""
+    after = decode_cursor(cursor, tuple[datetime, UUID, str, str])
+    found = await timers.page(uow, state, kind=kind, after=after, limit=limit + 1)
+    return json_response(page_of(found, limit=limit, key=lambda timer: (timer.due_at, timer.subject, timer.kind, timer.key)))
+
+
+@timer_routes.post("/retry", summary="Make failed timers due again")
+async def retry_timers(body: RetryTimersIn, uow: Uow, _: Annotated[Caller, allow()]) -> Response:
+    """They are handled at once, each with as many tries as a new one."""
+    retried = await timers.retry(uow, kind=body.kind, subject=body.subject, key=body.key)
+    if not retried and body.subject:
+        raise not_found("failed timer of", body.subject)
+    return json_response({"retried": retried})

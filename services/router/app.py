@@ -22,5 +22,6 @@ def build(platform: Platform, settings: RouterSettings | None = None) -> Service
         routers=[api.router],
         description="Gives each lead to one agent, and says why.",
         owns=("/v1/agents", "/v1/pools", "/v1/policies", "/v1/assignments", "/v1/queue", "/v1/decisions"),
+        forms=("/v1/agents/import", "/v1/policies"),
         loops=lambda _: [Sweep(database)],
     )

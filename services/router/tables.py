@@ -13,6 +13,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    SmallInteger,
     Table,
     Text,
     Uuid,
@@ -23,7 +24,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from shared.db.tables import add_platform_tables
 
 metadata = MetaData(schema="router")
-add_platform_tables(metadata)
+add_platform_tables(metadata, version=3)
 
 Moment = TIMESTAMP(timezone=True)
 
@@ -34,12 +35,29 @@ agents = Table(
     Column("name", Text, nullable=False),
     Column("kind", Text, CheckConstraint("kind IN ('agent', 'partner')"), nullable=False),
     Column("active", Boolean, nullable=False),
-    Column("daily_cap", Integer),
-    Column("open_cap", Integer),
-    Column("zone", Text, nullable=False),
+    Column("external_ref", Text),
+    Column("settings", JSONB, nullable=False),
+    Column("pause", JSONB),
+    Column("presence", JSONB),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
 )
+Index("agents_external_ref_idx", agents.c.external_ref, unique=True, postgresql_where=text("external_ref IS NOT NULL"))
+Index("agents_name_idx", agents.c.name)
+
+agent_leave = Table(
+    "agent_leave",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("agent_id", Uuid, ForeignKey(agents.c.id), nullable=False),
+    Column("starts", Moment, nullable=False),
+    Column("ends", Moment, nullable=False),
+    Column("catch_up", Boolean, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("created_by", Text, nullable=False),
+)
+Index("agent_leave_agent_id_ends_idx", agent_leave.c.agent_id, agent_leave.c.ends)
 
 agent_history = Table(
     "agent_history",
@@ -49,6 +67,10 @@ agent_history = Table(
     Column("changed_at", Moment, nullable=False),
     Column("changed_by", Text, nullable=False),
     Column("settings", JSONB, nullable=False),
+    Column("change", Text, nullable=False),
+    Column("pause", JSONB),
+    Column("presence", JSONB),
+    Column("leaves", JSONB, nullable=False, server_default=text("'[]'")),
 )
 Index("agent_history_agent_id_id_idx", agent_history.c.agent_id, agent_history.c.id)
 
@@ -60,8 +82,25 @@ policies = Table(
     Column("active", Boolean, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("created_by", Text, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    Column("changed_by", Text, nullable=False),
+    Column("activated_at", Moment),
+    Column("activated_by", Text),
+    Column("members", JSONB),
 )
 Index("policies_active_idx", policies.c.active, unique=True, postgresql_where=text("active"))
+
+policy_audit = Table(
+    "policy_audit",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("version", Integer, ForeignKey(policies.c.version), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("detail", JSONB, nullable=False),
+)
+Index("policy_audit_version_id_idx", policy_audit.c.version, policy_audit.c.id)
 
 groups = Table(
     "groups",
@@ -126,6 +165,8 @@ assignments = Table(
     Column("close_reason", Text),
     Column("outcome", Text),
     Column("gave_back", Boolean, nullable=False),
+    Column("hour", SmallInteger, nullable=False, server_default="0"),
+    Column("work", SmallInteger, nullable=False, server_default="1"),
 )
 Index("assignments_one_owner_idx", assignments.c.lead_id, unique=True, postgresql_where=text("closed_at IS NULL"))
 Index("assignments_agent_id_assigned_at_idx", assignments.c.agent_id, assignments.c.assigned_at)

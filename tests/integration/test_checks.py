@@ -34,7 +34,7 @@ FAULTS = [
     ("UPDATE router.ledger SET at = at - interval '1 day' WHERE number = 4", "time goes back"),
     (
         "UPDATE router.groups SET snapshot = jsonb_set(snapshot, ARRAY['agents', (SELECT agent_id::text FROM router.assignments "
-        "WHERE pool = 'east' LIMIT 1), 'open_cap'], '1')",
+        "WHERE pool = 'east' LIMIT 1), 'settings', 'caps', 'open'], '1')",
         "and received another",
     ),
     (

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 from uuid import UUID
 
 from services.router.domain import Entry, GroupState, LedgerError
@@ -66,12 +67,15 @@ def _opening(world: World, group: Row) -> dict[UUID, Standing]:
     agents = group["snapshot"]["agents"]
     if group["snapshot_number"] == 0:
         return {
-            UUID(id): Standing(one["active"], one["daily_cap"], one["open_cap"], one["open"], Counter(one["counts"]))
-            for id, one in agents.items()
+            UUID(id): Standing(*_settings(one["settings"]), one["open"], Counter(one["counts"])) for id, one in agents.items()
         }
     known = {row["agent_id"]: row["settings"] for row in world.history if row["changed_at"] <= group["opened_at"]}
     settings = {UUID(id): known[UUID(id)] for id in agents}
-    return {id: Standing(one["active"], one["daily_cap"], one["open_cap"]) for id, one in settings.items()}
+    return {id: Standing(*_settings(one)) for id, one in settings.items()}
+
+
+def _settings(document: Mapping[str, Any]) -> tuple[bool, int | None, int | None]:
+    return document["active"], document.get("caps", {}).get("day"), document.get("caps", {}).get("open")
 
 
 def _caps(group: Row, entries: Iterable[Row], standings: dict[UUID, Standing]) -> Iterator[str]:
@@ -82,10 +86,12 @@ def _caps(group: Row, entries: Iterable[Row], standings: dict[UUID, Standing]) -
     for entry in entries:
         one, data = standings[entry["agent_id"]], entry["data"]
         if entry["kind"] == "agent_changed":
-            one.active, one.daily_cap, one.open_cap = data["active"], data["daily_cap"], data["open_cap"]
+            one.active, one.daily_cap, one.open_cap = _settings(data["settings"])
             fair = fair and one.unbounded
+        elif entry["kind"] in ("leave", "pause", "presence"):
+            fair = False
         elif entry["kind"] == "ended":
-            one.open -= 1
+            one.open -= data["work"]
             one.counts[data["period"]] -= data["gives_back"]
         elif broken := one.assign(data["period"]):
             yield f"group {group['id']}, entry {entry['number']}: agent {entry['agent_id']} {broken} and received another"

@@ -1,102 +1,258 @@
-"""An agent as the ledger left it, and the one truth on whether it can receive."""
+"""An agent as the ledger left it: settings, what is known of its absence and presence, and what it holds and has received."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
-from enum import StrEnum
+from functools import cached_property
 from typing import Any
+from uuid import UUID
 
-from services.router.domain.period import Period, days_before
+from services.router.domain.period import keys_of, without_past
 
-# A change of zone moves the local date by two days at most; a count older than that can never be asked for again.
-KEPT_DAYS = 3
-
-
-class Gate(StrEnum):
-    """Why an agent cannot receive. A closed list, in the order in which they are asked."""
-
-    INACTIVE = "inactive"
-    OPEN_CAP = "open_cap"
-    DAILY_CAP = "daily_cap"
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 @dataclass(frozen=True, slots=True)
-class Unavailable:
-    """Why an agent cannot receive now, for a person; `until` is the next change, where time alone will bring one."""
+class Caps:
+    """How much an agent may be given: leads an hour, a day, a week, a month, and work open at the same time. None is no cap."""
 
-    gate: Gate
-    text: str
+    hour: int | None = None
+    day: int | None = None
+    week: int | None = None
+    month: int | None = None
+    open: int | None = None
+
+
+Week = tuple[tuple[str, ...], ...]
+"""Blocks of working hours ("09:00-12:30") for each day, Monday first."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What somebody set for an agent. `roster.read_settings` makes it from what a person sends, checked.
+
+    `zone` is an IANA name. `hours` of None is always. `holidays` names calendars (DE, DE-BY) and single dates (2026-12-24).
+    `open_weights` is the work of an open lead by its qualification or grade, 1 where neither is named. `weight` (1 to 1,000) and
+    `level` (1 is asked first) stand where a pool does not say otherwise.
+    """
+
+    name: str = ""
+    kind: str = "agent"
+    active: bool = True
+    zone: str = "UTC"
+    weight: int = 1
+    level: int = 1
+    manager_id: UUID | None = None
+    external_ref: str | None = None
+    skills: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    territories: tuple[str, ...] = ()
+    hours: Week | None = None
+    holidays: tuple[str, ...] = ()
+    caps: Caps = Caps()
+    open_weights: Mapping[str, int] = field(default_factory=dict)
+    needs_presence: bool = False
+
+    def work_of(self, qualification: str, grade: str) -> int:
+        """The work that an open lead of this qualification and grade is."""
+        if not self.open_weights:
+            return 1
+        return self.open_weights.get(qualification, self.open_weights.get(grade, 1))
+
+    @property
+    def lightest(self) -> int:
+        """The least work that a lead can be."""
+        return min(1, *self.open_weights.values()) if self.open_weights else 1
+
+    def to_document(self) -> dict[str, Any]:
+        """The settings as data that JSON can carry, without what is as it is by default."""
+        return dict(self._document)
+
+    @cached_property
+    def _document(self) -> dict[str, Any]:
+        # Kept, because each snapshot of a group holds the settings of all its agents, and they hardly change.
+        document: dict[str, Any] = {"name": self.name, "kind": self.kind, "active": self.active, "zone": self.zone}
+        for name in ("weight", "level", "external_ref", "needs_presence"):
+            if (value := getattr(self, name)) != getattr(_DEFAULT, name):
+                document[name] = value
+        for name in ("skills", "languages", "tags", "territories", "holidays"):
+            if value := getattr(self, name):
+                document[name] = list(value)
+        if self.manager_id:
+            document["manager_id"] = str(self.manager_id)
+        if self.hours is not None:
+            document["hours"] = {day: list(blocks) for day, blocks in zip(DAYS, self.hours, strict=True) if blocks}
+        if self.open_weights:
+            document["open_weights"] = dict(sorted(self.open_weights.items()))
+        caps = {name: cap for name in CAPS if (cap := getattr(self.caps, name)) is not None}
+        return {**document, "caps": caps} if caps else document
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Settings:
+        """Reads what `to_document` made, or a document of the first version, with `daily_cap` and `open_cap`. Checks nothing."""
+        values = {name: value for name, value in document.items() if name in _NAMES}
+        for name in ("skills", "languages", "tags", "territories", "holidays"):
+            values[name] = tuple(values.get(name, ()))
+        if manager := values.get("manager_id"):
+            values["manager_id"] = UUID(manager)
+        if (hours := values.get("hours")) is not None:
+            values["hours"] = tuple(tuple(hours.get(day, ())) for day in DAYS)
+        first = {"day": document.get("daily_cap"), "open": document.get("open_cap")}
+        values["caps"] = Caps(**{**first, **values.get("caps", {})})
+        return cls(**values)
+
+
+CAPS = tuple(one.name for one in fields(Caps))
+_NAMES = frozenset(one.name for one in fields(Settings))
+_DEFAULT = Settings()
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """From `starts` to before `ends` the agent is away. With `catch_up` it is owed afterwards what it missed."""
+
+    id: UUID
+    starts: datetime
+    ends: datetime
+    catch_up: bool = False
+
+    def to_document(self) -> dict[str, Any]:
+        document = {"id": str(self.id), "starts": self.starts.isoformat(), "ends": self.ends.isoformat()}
+        return {**document, "catch_up": True} if self.catch_up else document
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Leave:
+        starts, ends = datetime.fromisoformat(document["starts"]), datetime.fromisoformat(document["ends"])
+        return cls(UUID(document["id"]), starts, ends, document.get("catch_up", False))
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """The agent takes nothing new: until then, or until somebody ends it."""
+
     until: datetime | None = None
+    reason: str = ""
+
+    def to_document(self) -> dict[str, Any]:
+        return {"until": self.until and self.until.isoformat(), "reason": self.reason}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Pause:
+        until = document["until"]
+        return cls(until and datetime.fromisoformat(until), document["reason"])
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """What the agent, or a telephone system, said last: online, away or offline. It holds until `expires`."""
+
+    status: str
+    expires: datetime
+
+    def to_document(self) -> dict[str, Any]:
+        return {"status": self.status, "expires": self.expires.isoformat()}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Presence:
+        return cls(document["status"], datetime.fromisoformat(document["expires"]))
 
 
 @dataclass(slots=True)
 class Agent:
-    """Settings and counts of one agent. A cap of None is no cap; `zone` is an IANA name.
+    """One agent. `open` is the work of its open assignments; `counts` is how many leads were counted, by period key.
 
-    `open` is how many assignments are open; `counts` is how many were counted, by period key.
+    `days_off` are the dates (2026-12-25) of its holidays with their names, as they were copied from calendars.
     """
 
-    active: bool
-    daily_cap: int | None
-    open_cap: int | None
-    zone: str
+    settings: Settings
     open: int = 0
     counts: dict[str, int] = field(default_factory=dict)
+    leaves: tuple[Leave, ...] = ()
+    pause: Pause | None = None
+    presence: Presence | None = None
+    days_off: Mapping[str, str] = field(default_factory=dict)
+    latest: str = field(init=False, compare=False)
+    """The key of the latest hour that was counted in, or of its day."""
 
-    def gate(self, today: Period) -> Gate | None:
-        """What stops the agent from receiving, or None: the one truth. Caps gate new assignments only."""
-        if not self.active:
-            return Gate.INACTIVE
-        if self.open_cap is not None and self.open >= self.open_cap:
-            return Gate.OPEN_CAP
-        if self.daily_cap is not None and self.received(today) >= self.daily_cap:
-            return Gate.DAILY_CAP
-        return None
+    def __post_init__(self) -> None:
+        self.latest = max((key for key in self.counts if len(key) >= len("2026-03-29")), default="")
 
-    def unavailable(self, today: Period) -> Unavailable | None:
-        """The same, in words."""
-        match self.gate(today):
-            case Gate.INACTIVE:
-                return Unavailable(Gate.INACTIVE, "is not active")
-            case Gate.OPEN_CAP:
-                return Unavailable(Gate.OPEN_CAP, f"holds {self.open} open leads and may hold {self.open_cap}")
-            case Gate.DAILY_CAP:
-                day = f"{today.key} ({self.zone})"
-                text = f"received {self.received(today)} leads on {day} and may receive {self.daily_cap}"
-                return Unavailable(Gate.DAILY_CAP, text, today.ends if self.daily_cap else None)
-        return None
+    @property
+    def active(self) -> bool:
+        return self.settings.active
 
-    def received(self, today: Period) -> int:
-        """Assignments counted in a period."""
-        return self.counts.get(today.key, 0)
+    @property
+    def zone(self) -> str:
+        return self.settings.zone
 
-    def assign(self, period: str) -> None:
-        """Opens one assignment, counted in the period of that key."""
-        self.open += 1
-        if period not in self.counts:
-            oldest = days_before(period, KEPT_DAYS)
-            self.counts = {key: count for key, count in self.counts.items() if key >= oldest}
-        self.counts[period] = self.counts.get(period, 0) + 1
+    @property
+    def caps(self) -> Caps:
+        return self.settings.caps
 
-    def end(self, *, give_back: str | None) -> None:
-        """Closes one assignment; `give_back` is the period whose count it is taken off."""
-        self.open -= 1
-        if give_back in self.counts:
-            self.counts[give_back] -= 1
-            if not self.counts[give_back]:
-                del self.counts[give_back]
+    def received(self, period: str) -> int:
+        """Assignments counted in the period of that key."""
+        return self.counts.get(period, 0)
 
-    def change(self, data: Mapping[str, Any]) -> None:
-        """Takes the settings of an `agent_changed` entry; what was counted stays."""
-        self.active, self.zone = data["active"], data["zone"]
-        self.daily_cap, self.open_cap = data["daily_cap"], data["open_cap"]
+    def has_room(self, work: int) -> bool:
+        """Whether the cap on open work leaves room for that much more."""
+        return self.caps.open is None or self.open + work <= self.caps.open
+
+    def assign(self, day: str, hour: int, work: int) -> None:
+        """Opens one assignment of that much work, counted in the hour of that number of the day of that key."""
+        self.open += work
+        keys = keys_of(day, hour)
+        if day not in self.counts:
+            self.counts = without_past(self.counts, day)
+        for key in keys:
+            self.counts[key] = self.counts.get(key, 0) + 1
+        self.latest = max(self.latest, keys[0])
+
+    def end(self, work: int, *, give_back: tuple[str, int] | None) -> None:
+        """Closes one assignment of that much work; `give_back` is the day and hour whose counts it is taken off."""
+        self.open -= work
+        for key in keys_of(*give_back) if give_back else ():
+            if key in self.counts:
+                self.counts[key] -= 1
+                if not self.counts[key]:
+                    del self.counts[key]
 
     def copy(self) -> Agent:
-        return Agent(self.active, self.daily_cap, self.open_cap, self.zone, self.open, dict(self.counts))
+        return Agent(self.settings, self.open, dict(self.counts), self.leaves, self.pause, self.presence, self.days_off)
 
     def to_document(self) -> dict[str, Any]:
-        """The agent as data that JSON can carry; `Agent(**document)` reads it back."""
-        settings = {"active": self.active, "daily_cap": self.daily_cap, "open_cap": self.open_cap, "zone": self.zone}
-        return {**settings, "open": self.open, "counts": dict(sorted(self.counts.items()))}
+        """The agent as data that JSON can carry; `from_document` reads it back. Its days off are kept by calendar, not here."""
+        document: dict[str, Any] = {"settings": self.settings.to_document(), "open": self.open}
+        document["counts"] = dict(sorted(self.counts.items()))
+        if self.leaves:
+            document["leaves"] = [leave.to_document() for leave in self.leaves]
+        if self.pause:
+            document["pause"] = self.pause.to_document()
+        if self.presence:
+            document["presence"] = self.presence.to_document()
+        return document
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Agent:
+        """Reads an agent, also of a document of the first version, whose settings lie beside the counts."""
+        counts = _with_all_periods(document["counts"]) if "settings" not in document else dict(document["counts"])
+        pause, presence = document.get("pause"), document.get("presence")
+        return cls(
+            Settings.from_document(document.get("settings", document)),
+            document["open"],
+            counts,
+            tuple(Leave.from_document(one) for one in document.get("leaves", ())),
+            pause and Pause.from_document(pause),
+            presence and Presence.from_document(presence),
+        )
+
+
+def _with_all_periods(days: Mapping[str, int]) -> dict[str, int]:
+    """Counts of the first version, by day, added up by week and month too: what is known of them."""
+    counts = dict(days)
+    for day, count in days.items():
+        for key in keys_of(day, 0)[2:]:
+            counts[key] = counts.get(key, 0) + count
+    return counts

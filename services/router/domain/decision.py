@@ -6,14 +6,15 @@ ledger and applies it to the state before the next decision.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
-from services.router.domain.agent import Gate
+from services.router.domain.agent import Settings
+from services.router.domain.availability import Gate
 from services.router.domain.ledger import Entry, assigned
 from services.router.domain.policy import Match, Policy
 from services.router.domain.rotation import PARTS, Counters
@@ -62,7 +63,8 @@ class Outcome(StrEnum):
 class Winner:
     """The agent who gets the lead. Counters of its turns in the pool, open leads and leads of its day: once it has it.
 
-    `period` is the key of the day that the assignment counts in; a cap of None is no cap.
+    `period` and `hour` are the key of the day and the number of the hour that the assignment counts in, `work` is what it adds to `open`;
+    a cap of None is no cap.
     """
 
     agent_id: UUID
@@ -73,6 +75,8 @@ class Winner:
     daily: int
     daily_cap: int | None
     period: str
+    hour: int = 0
+    work: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,8 @@ class Decision:
             pool=self.pool,
             turn=self.outcome is Outcome.ASSIGNED,
             period=winner.period,
+            hour=winner.hour,
+            work=winner.work,
         )
 
 
@@ -154,7 +160,9 @@ def restore(lead: Lead, agent_id: UUID, pool: str, state: GroupState, now: datet
     """
     now = state.roll(now)
     rotation = state.pool(pool).rotation
-    if agent_id not in rotation or state.availability(agent_id, now):
+    if agent_id not in rotation or not state.availability(agent_id, now).available:
+        return None
+    if not state.agent(agent_id).has_room(_work_of(lead)(state.agent(agent_id).settings)):
         return None
     return Decision(
         lead_id=lead.lead_id,
@@ -163,7 +171,7 @@ def restore(lead: Lead, agent_id: UUID, pool: str, state: GroupState, now: datet
         facts=facts_of(lead),
         now=now,
         pool=pool,
-        winner=_winner(agent_id, pool, state, turn=False),
+        winner=_winner(lead, agent_id, pool, state, turn=False),
         eligible=rotation.eligible_count,
         stopped=state.pool(pool).stopped,
     )
@@ -194,7 +202,7 @@ def in_order(waiting: Iterable[W]) -> list[W]:
 def _give(lead: Lead, facts: Mapping[str, Any], found: Match, state: GroupState, now: datetime) -> Decision:
     now = state.roll(now)
     pool = state.pool(found.pool)
-    agent_id = pool.rotation.next()
+    agent_id = state.next_with_room(found.pool, _work_of(lead))
     return Decision(
         lead_id=lead.lead_id,
         outcome=Outcome.QUEUED if agent_id is None else Outcome.ASSIGNED,
@@ -203,34 +211,35 @@ def _give(lead: Lead, facts: Mapping[str, Any], found: Match, state: GroupState,
         now=now,
         rule=found.rule,
         pool=found.pool,
-        winner=None if agent_id is None else _winner(agent_id, found.pool, state, turn=True),
+        winner=None if agent_id is None else _winner(lead, agent_id, found.pool, state, turn=True),
         eligible=pool.rotation.eligible_count,
         stopped=pool.stopped,
     )
 
 
-def _winner(agent_id: UUID, pool: str, state: GroupState, *, turn: bool) -> Winner:
+def _work_of(lead: Lead) -> Callable[[Settings], int]:
+    return lambda settings: settings.work_of(lead.qualification, lead.grade)
+
+
+def _winner(lead: Lead, agent_id: UUID, pool: str, state: GroupState, *, turn: bool) -> Winner:
     rotation, agent, today = state.pool(pool).rotation, state.agent(agent_id), state.today(agent_id)
-    before = rotation.counters(agent_id)
+    before, work = rotation.counters(agent_id), _work_of(lead)(agent.settings)
     return Winner(
         agent_id=agent_id,
         before=before,
         after=Counters(before.entitled + rotation.share(agent_id), before.received + 1) if turn else before,
-        open=agent.open + 1,
-        open_cap=agent.open_cap,
-        daily=agent.received(today) + 1,
-        daily_cap=agent.daily_cap,
-        period=today.key,
+        open=agent.open + work,
+        open_cap=agent.caps.open,
+        daily=agent.received(today.day.key) + 1,
+        daily_cap=agent.caps.day,
+        period=today.day.key,
+        hour=today.number,
+        work=work,
     )
 
 
 def _stops(stopped: Mapping[Gate, int]) -> str:
-    words = {
-        Gate.INACTIVE: "inactive",
-        Gate.OPEN_CAP: "at the cap of open leads",
-        Gate.DAILY_CAP: "at the cap of the day",
-    }
-    return "of its members " + ", ".join(f"{count} {words[gate]}" for gate, count in stopped.items()) if stopped else ""
+    return "of its members " + ", ".join(f"{count} {gate.phrase}" for gate, count in stopped.items()) if stopped else ""
 
 
 def _turns(parts: int) -> str:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.router.domain.agent import Leave, Pause, Presence, Settings
+
 ASSIGNED = "assigned"
 ENDED = "ended"
 AGENT_CHANGED = "agent_changed"
+LEAVE = "leave"
+PAUSE = "pause"
+PRESENCE = "presence"
 
 
 class LedgerError(ValueError):
@@ -31,7 +36,7 @@ class NotInGroup(LedgerError):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row of a ledger. Build it with the function of its kind (`assigned`, `ended`, `agent_changed`).
+    """One row of a ledger. Build it with the function of its kind (`assigned`, `ended`, `agent_changed` …).
 
     `number` counts 1, 2, 3 … without gaps in a group. `at` is aware and never earlier than the group's last `now`.
     `data` is plain data that JSON can carry.
@@ -46,13 +51,26 @@ class Entry:
     data: Mapping[str, Any]
 
 
-def assigned(number: int, at: datetime, *, agent_id: UUID, lead_id: UUID, pool: str | None, turn: bool, period: str) -> Entry:
+def assigned(
+    number: int,
+    at: datetime,
+    *,
+    agent_id: UUID,
+    lead_id: UUID,
+    pool: str | None,
+    turn: bool,
+    period: str,
+    hour: int = 0,
+    work: int = 1,
+) -> Entry:
     """An agent became a lead's owner.
 
-    `turn` tells whether it is a turn of the pool's rotation; a sticky, forced or claimed assignment is none. `period`
-    is the key of the agent's day that it counts in (`GroupState.today`): an assignment's row keeps it for its end.
+    `turn` tells whether it is a turn of the pool's rotation; a sticky, forced or claimed assignment is none. `period` and `hour` are
+    the key of the agent's day and the number of its hour (`GroupState.today`) that it counts in, `work` is what it adds to the agent's
+    open work: an assignment's row keeps the three for its end.
     """
-    return Entry(number, ASSIGNED, at, agent_id, lead_id, pool, {"turn": turn, "period": period})
+    data = {"turn": turn, "period": period, "hour": hour, "work": work}
+    return Entry(number, ASSIGNED, at, agent_id, lead_id, pool, data)
 
 
 def ended(
@@ -65,15 +83,32 @@ def ended(
     reason: str,
     gives_back: bool,
     period: str,
+    hour: int = 0,
+    work: int = 1,
 ) -> Entry:
-    """An assignment was closed; with `gives_back` the count of the period it was counted in is given back."""
-    data = {"reason": reason, "gives_back": gives_back, "period": period}
+    """An assignment was closed; with `gives_back` the counts of the periods it was counted in are given back."""
+    data = {"reason": reason, "gives_back": gives_back, "period": period, "hour": hour, "work": work}
     return Entry(number, ENDED, at, agent_id, lead_id, pool, data)
 
 
 def agent_changed(
-    number: int, at: datetime, *, agent_id: UUID, active: bool, daily_cap: int | None, open_cap: int | None, zone: str
+    number: int, at: datetime, *, agent_id: UUID, settings: Settings, calendars: Mapping[str, Mapping[str, str]]
 ) -> Entry:
-    """An agent's settings, all of them, as they are from now on."""
-    data = {"active": active, "daily_cap": daily_cap, "open_cap": open_cap, "zone": zone}
+    """An agent's settings, all of them, as they are from now on, and the dates of the calendars that they name."""
+    data = {"settings": settings.to_document(), "calendars": {name: dict(dates) for name, dates in calendars.items()}}
     return Entry(number, AGENT_CHANGED, at, agent_id, None, None, data)
+
+
+def leave_changed(number: int, at: datetime, *, agent_id: UUID, leaves: Sequence[Leave]) -> Entry:
+    """All of an agent's leave that is not over, as it is from now on."""
+    return Entry(number, LEAVE, at, agent_id, None, None, {"leaves": [leave.to_document() for leave in leaves]})
+
+
+def pause_changed(number: int, at: datetime, *, agent_id: UUID, pause: Pause | None) -> Entry:
+    """An agent pauses from now on; with None it goes on."""
+    return Entry(number, PAUSE, at, agent_id, None, None, {"pause": pause and pause.to_document()})
+
+
+def presence_changed(number: int, at: datetime, *, agent_id: UUID, presence: Presence) -> Entry:
+    """An agent's presence is known anew."""
+    return Entry(number, PRESENCE, at, agent_id, None, None, {"presence": presence.to_document()})

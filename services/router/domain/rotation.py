@@ -4,12 +4,14 @@ The chairman assignment of R. Tijdeman, "The chairman assignment problem", Discr
 constant weights and everyone eligible, nobody is ever a turn or more away from what their weight entitles them to. Each
 turn is split among the n then eligible in proportion to weight (`shares`). With s = entitled (this turn included) less
 received, in turns, the candidates are those with s >= 1 / (2n - 2); the turn goes to the one with the least
-(1 - 1 / (2n - 2) - s) / share, ties by id.
+(1 - 1 / (2n - 2) - s) / share, ties by rank, which is by id unless the rotation was given an order.
 
-While the eligible set is the same, nothing here is done per member and turn. Entitlement accrues lazily (what it was
-when the set last changed, plus turns times share), and then the turn from which a member is a candidate (`release`) and
-its place among the candidates (`_Due`) change only when that member receives. So it is earliest-deadline-first
-scheduling with release times: two heaps, O(log n) a turn. A change of the set costs O(n) once, at the next turn.
+Nothing here is done per member and turn. Members of one weight have the same share (`peers.py`), so only the one of
+them who is owed most is ever compared: it represents the others. While the eligible set is the same, entitlement accrues
+lazily (what it was when the set last changed, plus turns times share), and the turn from which a representative is a
+candidate (`release`) and its place among the candidates (`_Due`) change only when a member of its weight receives. So it
+is earliest-deadline-first scheduling with release times: two heaps. With n members of k different weights a turn is
+O(log n), and O(k log n) after a change of the set, however often that is.
 """
 
 from __future__ import annotations
@@ -17,86 +19,76 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from uuid import UUID
 
-PARTS = 10**12
-"""Parts that one turn is split into."""
+from services.router.domain.counters import PARTS, Counters, shares, split
+from services.router.domain.peers import Peers
 
-
-@dataclass(frozen=True, slots=True)
-class Counters:
-    """What a member was entitled to, in PARTS of a turn, and how many turns it received.
-
-    `entitled` outgrows 64 bits after some nine million turns; `received` and `difference` do not, so store those.
-    """
-
-    entitled: int = 0
-    received: int = 0
-
-    @property
-    def difference(self) -> int:
-        """Entitled less received, in PARTS of a turn: positive is owed, negative is ahead."""
-        return self.entitled - PARTS * self.received
+__all__ = ["PARTS", "Counters", "Rotation", "shares", "split"]
 
 
 @dataclass(slots=True)
 class _Due:
-    """A member's place among the candidates, as the fraction slack / share; `received` tells whether it is outdated."""
+    """A representative's place among the candidates, as the fraction slack / share; `stamp` tells whether it still represents."""
 
     slack: int
     share: int
     rank: int
-    received: int
+    peers: Peers
+    more: bool
+    stamp: int
 
     def __lt__(self, other: _Due) -> bool:
         mine, theirs = self.slack * other.share, other.slack * self.share
         return mine < theirs or (mine == theirs and self.rank < other.rank)
 
-
-def shares(weights: Sequence[int]) -> list[int]:
-    """PARTS of one turn for each weight: floors, and the parts left over go one each to the first. Sums to PARTS."""
-    total = sum(weights)
-    split = [PARTS * weight // total for weight in weights]
-    for index in range(PARTS - sum(split)):
-        split[index] += 1
-    return split
+    @property
+    def outdated(self) -> bool:
+        return self.stamp != self.peers.stamps[self.more]
 
 
 class Rotation:
     """The turns of one pool. Members are fixed, nobody is eligible at first; `admit` and `withdraw` change who is.
 
     `weights` are positive integers by agent id; `carried` holds counters from before, whoever is missing starts level.
+    `order` lists the members as ties are to be broken: by id where it is not given.
     """
 
-    def __init__(self, weights: Mapping[UUID, int], carried: Mapping[UUID, Counters]) -> None:
-        self._ids = sorted(weights)
+    def __init__(
+        self, weights: Mapping[UUID, int], carried: Mapping[UUID, Counters], *, order: Sequence[UUID] | None = None
+    ) -> None:
+        self._ids = sorted(weights) if order is None else list(order)
         self._ranks = {agent_id: rank for rank, agent_id in enumerate(self._ids)}
         self._weights = [weights[agent_id] for agent_id in self._ids]
         counters = [carried.get(agent_id, Counters()) for agent_id in self._ids]
         self._received = [one.received for one in counters]
-        # Without what accrued since the eligible set last changed: that is `_turns` times the share.
-        self._difference = [one.difference for one in counters]
-        self._eligible: list[int] = []
-        self._shares: dict[int, int] = {}
-        self._turns = 0
+        self._shares = [False] * len(self._ids)  # in the turns that are taken
+        self._receives = [False] * len(self._ids)
+        self._sharing: list[int] = []
+        self._weight = 0  # of all who share
+        self._eligible = 0
+        self._turns = 0  # taken and not yet booked
+        self._cut = 0  # the rank before which those who share get a part more
+        self._stamp = 0
         self._ready: list[_Due] = []
-        self._waiting: list[tuple[int, int, int]] = []
+        self._waiting: list[tuple[int, int, _Due]] = []
         self._stale = True
+        self._arrange([one.difference for one in counters])
 
     @property
     def members(self) -> tuple[UUID, ...]:
-        """All members, by id."""
+        """All members, in the order in which ties are broken."""
         return tuple(self._ids)
 
     @property
     def eligible(self) -> tuple[UUID, ...]:
-        """Those who take part in the next turn, by id."""
-        return tuple(self._ids[rank] for rank in self._eligible)
+        """Those who may receive the next turn, in the same order."""
+        return tuple(self._ids[rank] for rank in self._sharing if self._receives[rank])
 
     @property
     def eligible_count(self) -> int:
-        return len(self._eligible)
+        return self._eligible
 
     def __contains__(self, agent_id: object) -> bool:
         return agent_id in self._ranks
@@ -104,15 +96,18 @@ class Rotation:
     def weight(self, agent_id: UUID) -> int:
         return self._weights[self._ranks[agent_id]]
 
+    def is_eligible(self, agent_id: UUID) -> bool:
+        return self._receives[self._ranks[agent_id]]
+
     def counters(self, agent_id: UUID) -> Counters:
         rank = self._ranks[agent_id]
         received = self._received[rank]
         return Counters(PARTS * received + self._owed(rank), received)
 
     def share(self, agent_id: UUID) -> int:
-        """PARTS of the next turn that the agent is entitled to; 0 for one who is not eligible."""
+        """PARTS of the next turn that the agent is entitled to; 0 for one who takes no part in it."""
         self._split()
-        return self._shares.get(self._ranks[agent_id], 0)
+        return self._share(self._ranks[agent_id])
 
     def next(self) -> UUID | None:
         """Whose turn it is, or None where nobody is eligible. Asking changes nothing."""
@@ -122,7 +117,7 @@ class Rotation:
         if self._ready:
             return self._ids[self._ready[0].rank]
         # No candidate: possible only after the eligible set changed. The same order, over all.
-        return self._ids[min(self._due(rank) for rank in self._eligible).rank]
+        return self._ids[min(due for _, _, due in self._waiting if not due.outdated).rank]
 
     def take(self, agent_id: UUID) -> None:
         """Gives the agent a turn: all who are eligible accrue their share of it, the agent has received one more."""
@@ -130,31 +125,98 @@ class Rotation:
         rank = self._ranks[agent_id]
         self._turns += 1
         self._received[rank] += 1
-        self._difference[rank] -= PARTS
-        if rank in self._shares:
-            self._place(rank)
+        self._add(rank, -PARTS)
+        if self._receives[rank]:
+            self._place(self._peers[rank], more=rank < self._cut)
         self._release()
 
-    def admit(self, agent_id: UUID) -> None:
-        """Lets one who is not eligible take part from the next turn on."""
-        self._settle()
-        insort(self._eligible, self._ranks[agent_id])
+    def give_back(self, agent_id: UUID) -> None:
+        """Undoes a turn of the agent: it has received one less, and all who are eligible lose a turn's share.
 
-    def withdraw(self, agent_id: UUID) -> None:
-        """Lets one who is eligible sit out: the difference stands still until the agent is admitted again."""
+        Exactly the reverse of `take` where the same are eligible as then; else the turn is taken back in the present
+        shares, so that what all are entitled to still sums to what all received. Raises ValueError where there is none.
+        """
+        rank = self._ranks[agent_id]
+        if not self._received[rank]:
+            raise ValueError(f"agent {agent_id} has received no turn that could be given back")
+        self._split()
+        self._turns -= 1
+        self._received[rank] -= 1
+        self._add(rank, PARTS)
         self._settle()
-        del self._eligible[bisect_left(self._eligible, self._ranks[agent_id])]
+
+    def admit(self, agent_id: UUID) -> None:
+        """Lets the agent take part from the next turn on."""
+        self._set(self._ranks[agent_id], shares=True, receives=True)
+
+    def withdraw(self, agent_id: UUID, *, earning: bool = False) -> None:
+        """Lets the agent sit out: the difference stands still until the agent is admitted again.
+
+        With `earning` it goes on: the agent shares in each turn and receives none, and so catches up once it is admitted.
+        """
+        self._set(self._ranks[agent_id], shares=earning, receives=False)
+
+    def adjust(self, agent_id: UUID, parts: int) -> None:
+        """Changes what the agent is entitled to by so many parts of a turn."""
+        self._settle()
+        self._add(self._ranks[agent_id], parts)
+
+    def reweight(self, agent_id: UUID, weight: int) -> None:
+        """Changes shares from the next turn on; what everyone is owed stays. O(n log n)."""
+        self._settle()
+        owed = [self._owed(rank) for rank in range(len(self._ids))]
+        self._weights[self._ranks[agent_id]] = weight
+        self._arrange(owed)
+
+    def _arrange(self, owed: Sequence[int]) -> None:
+        by_weight: dict[int, list[int]] = {}
+        for rank, weight in enumerate(self._weights):
+            by_weight.setdefault(weight, []).append(rank)
+        self._classes = [Peers(weight, ranks, [owed[rank] for rank in ranks]) for weight, ranks in by_weight.items()]
+        self._peers, self._positions = [self._classes[0]] * len(owed) if owed else [], [0] * len(owed)
+        for peers in self._classes:
+            for position, rank in enumerate(peers.ranks):
+                self._peers[rank], self._positions[rank] = peers, position
+        self._weight = sum(self._weights[rank] for rank in self._sharing)
+        for rank in self._sharing:
+            self._peers[rank].join(self._positions[rank])
+            self._peers[rank].show(self._positions[rank], receives=self._receives[rank])
+
+    def _set(self, rank: int, *, shares: bool, receives: bool) -> None:
+        if (shares, receives) == (self._shares[rank], self._receives[rank]):
+            return
+        self._settle()
+        peers, position = self._peers[rank], self._positions[rank]
+        if shares and not self._shares[rank]:
+            insort(self._sharing, rank)
+            self._weight += peers.weight
+            peers.join(position)
+        elif self._shares[rank] and not shares:
+            del self._sharing[bisect_left(self._sharing, rank)]
+            self._weight -= peers.weight
+            peers.part(position)
+        if receives is not self._receives[rank]:
+            self._eligible += 1 if receives else -1
+            peers.show(position, receives=receives)
+        self._shares[rank], self._receives[rank] = shares, receives
+
+    def _add(self, rank: int, parts: int) -> None:
+        self._peers[rank].add(self._positions[rank], parts, receives=self._receives[rank])
 
     def _owed(self, rank: int) -> int:
-        return self._difference[rank] + self._turns * self._shares.get(rank, 0)
+        owed = self._peers[rank].owed(self._positions[rank], sharing=self._shares[rank])
+        return owed + self._turns * self._share(rank) if self._turns else owed
+
+    def _share(self, rank: int) -> int:
+        return self._peers[rank].share + (rank < self._cut) if self._shares[rank] else 0
 
     def _settle(self) -> None:
         """Books what accrued, so that shares may change."""
         if self._turns:
-            for rank in self._eligible:
-                self._difference[rank] = self._owed(rank)
+            for peers in self._classes:
+                if peers.sharing:
+                    peers.accrue(self._turns)
         self._turns = 0
-        self._shares, self._ready, self._waiting = {}, [], []
         self._stale = True
 
     def _split(self) -> None:
@@ -162,39 +224,55 @@ class Rotation:
         if not self._stale:
             return
         self._stale = False
-        if not self._eligible:
+        self._ready, self._waiting = [], []
+        if not self._sharing:
             return
-        self._shares = dict(zip(self._eligible, shares([self._weights[rank] for rank in self._eligible]), strict=True))
-        releases = [(self._release_turn(rank), rank) for rank in self._eligible]
-        self._ready = [self._due(rank) for turn, rank in releases if turn <= 1]
-        self._waiting = [(turn, rank, self._received[rank]) for turn, rank in releases if turn > 1]
-        heapify(self._ready)
-        heapify(self._waiting)
+        left = PARTS
+        present = [peers for peers in self._classes if peers.sharing]
+        for peers in present:
+            peers.share = PARTS * peers.weight // self._weight
+            left -= peers.share * peers.sharing
+        self._cut = self._sharing[left]  # fewer parts are left over than there are floors
+        for peers in present:
+            peers.cut_at(self._cut)
+            if peers.cut:
+                self._place(peers, more=True)
+            if peers.cut < len(peers.ranks):
+                self._place(peers, more=False)
 
-    def _release_turn(self, rank: int) -> int:
+    def _release_turn(self, due: _Due) -> int:
         """The first turn, counted from the last change of the eligible set, with (2n - 2) * s >= PARTS."""
-        scale = 2 * len(self._eligible) - 2
+        # The slack is (2n - 3) * PARTS - (2n - 2) * s without what accrues.
+        scale = 2 * len(self._sharing) - 2
         if scale == 0:  # a pool of one: it is always that one's turn
             return 1
-        return -((scale * self._difference[rank] - PARTS) // (scale * self._shares[rank]))
+        return -(((scale - 2) * PARTS - due.slack) // (scale * due.share))
 
-    def _due(self, rank: int) -> _Due:
-        scale = 2 * len(self._eligible) - 2
-        slack = (scale - 1) * PARTS - scale * self._difference[rank]
-        return _Due(slack, self._shares[rank], rank, self._received[rank])
+    def _due(self, peers: Peers, *, more: bool) -> _Due | None:
+        self._stamp += 1
+        peers.stamps[more] = self._stamp
+        found = peers.first(more=more)
+        if found is None:
+            return None
+        owed, rank = found
+        scale = 2 * len(self._sharing) - 2
+        return _Due((scale - 1) * PARTS - scale * owed, peers.share + more, rank, peers, more, self._stamp)
 
-    def _place(self, rank: int) -> None:
-        turn = self._release_turn(rank)
+    def _place(self, peers: Peers, *, more: bool) -> None:
+        due = self._due(peers, more=more)
+        if due is None:
+            return
+        turn = self._release_turn(due)
         if turn <= self._turns + 1:
-            heappush(self._ready, self._due(rank))
+            heappush(self._ready, due)
         else:
-            heappush(self._waiting, (turn, rank, self._received[rank]))
+            heappush(self._waiting, (turn, due.stamp, due))
 
     def _release(self) -> None:
         """Makes candidates of those whose turn of release is the next one, and drops what is outdated on top."""
         while self._waiting and self._waiting[0][0] <= self._turns + 1:
-            _, rank, received = heappop(self._waiting)
-            if received == self._received[rank]:
-                heappush(self._ready, self._due(rank))
-        while self._ready and self._ready[0].received != self._received[self._ready[0].rank]:
+            _, _, due = heappop(self._waiting)
+            if not due.outdated:
+                heappush(self._ready, due)
+        while self._ready and self._ready[0].outdated:
             heappop(self._ready)

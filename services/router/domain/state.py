@@ -1,7 +1,8 @@
 """The state of a group: the fold of its ledger, with the indexes that make a decision cheap.
 
-Who is eligible is kept up to date per pool as entries are applied and days begin, so that a decision looks at nobody
-who cannot receive. The indexes follow from agents, rotations and the time alone; a snapshot does not hold them.
+Who is eligible is kept up to date per pool as entries are applied and time passes, so that a decision looks at nobody who cannot
+receive, and time costs only those whose answer it may change: a heap holds the moments. The indexes follow from agents, rotations and
+the time alone; a snapshot does not hold them.
 """
 
 from __future__ import annotations
@@ -9,51 +10,47 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import heappop, heappush
 from typing import Any
 from uuid import UUID
 
-from services.router.domain.agent import Agent, Gate, Unavailable
-from services.router.domain.ledger import AGENT_CHANGED, ASSIGNED, ENDED, Entry, LedgerError, LedgerGap, NotInGroup
-from services.router.domain.period import Calendar, Period, is_zone, period_at
+from services.router.domain.agent import Agent, Leave, Pause, Presence, Settings
+from services.router.domain.availability import Availability, Duty, Gate, availability, caps_gate, days_off, duty
+from services.router.domain.availability.gates import earliest
+from services.router.domain.ledger import (
+    AGENT_CHANGED,
+    ASSIGNED,
+    ENDED,
+    LEAVE,
+    PAUSE,
+    PRESENCE,
+    Entry,
+    LedgerError,
+    LedgerGap,
+    NotInGroup,
+)
+from services.router.domain.period import Calendar, Periods, is_zone
 from services.router.domain.policy import Member, Pool
-from services.router.domain.rotation import PARTS, Counters, Rotation
+from services.router.domain.pool_state import PoolState, counters_document, read_counters
+from services.router.domain.rotation import Counters, Rotation
 
-
-class PoolState:
-    """A pool's rotation, in which exactly the members whom no gate stops are eligible, and the count of the others."""
-
-    def __init__(self, pool: Pool, carried: Mapping[UUID, Counters]) -> None:
-        self.rotation = Rotation({member.agent_id: member.weight for member in pool.members}, carried)
-        self._stopped = dict.fromkeys(Gate, 0)
-
-    @property
-    def stopped(self) -> dict[Gate, int]:
-        """How many members each gate stops; gates that stop nobody are left out."""
-        return {gate: count for gate, count in self._stopped.items() if count}
-
-    def enter(self, agent_id: UUID, gate: Gate | None) -> None:
-        """Books a member under the gate that stops it, as eligible where there is none."""
-        if gate is None:
-            self.rotation.admit(agent_id)
-        else:
-            self._stopped[gate] += 1
-
-    def leave(self, agent_id: UUID, gate: Gate | None) -> None:
-        """Takes back what `enter` booked."""
-        if gate is None:
-            self.rotation.withdraw(agent_id)
-        else:
-            self._stopped[gate] -= 1
+VERSION = 2
+"""Of a snapshot's form."""
 
 
 @dataclass(slots=True)
 class _Seat:
-    """An agent in its group: its pools, and the gate under which it is booked in all of them."""
+    """An agent in its group: its pools, and the gate under which it is booked in all of them until `until`.
+
+    `duty` is what hours, leave and the like say, which an assignment does not change.
+    """
 
     agent_id: UUID
     agent: Agent
     pools: tuple[PoolState, ...]
-    gate: Gate | None
+    duty: Duty
+    gate: Gate | None = None
+    until: datetime | None = None
 
 
 class GroupState:
@@ -71,16 +68,21 @@ class GroupState:
         now: datetime,
         carried: Mapping[str, Mapping[UUID, Counters]],
         number: int = 0,
+        calendars: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         """Opens a group at activation; its ledger begins at `number` + 1.
 
-        `agents` holds the settings of every member, with open and period counts recounted from assignments. `carried`
-        holds `counters()` of older groups: a pool of the same name goes on with them, whoever is new starts level.
+        `agents` holds settings and absence of every member, with open work and period counts recounted from assignments. `carried`
+        holds `counters()` of older groups: a pool of the same name goes on with them, whoever is new starts level. `calendars` are the
+        dates of the holidays that members keep (`copy_calendars`).
         Raises NotInGroup for a member without settings, KeyError or ValueError for a zone that does not exist.
         """
         self.number = number
         self.last_now = now
-        self._calendar = Calendar(now)
+        self._periods = Calendar()
+        self._calendars = dict(calendars or {})
+        self._days_off: dict[tuple[str, ...], Mapping[str, str]] = {}
+        self._changes: list[tuple[datetime, UUID]] = []
         self._pools = {
             pool.name: PoolState(pool, carried.get(pool.name, {})) for pool in sorted(pools, key=lambda pool: pool.name)
         }
@@ -99,16 +101,29 @@ class GroupState:
         seat = self._seat(entry.agent_id)
         self.roll(entry.at)
         fold(self, seat, entry)
+        if entry.kind not in _OF_COUNTS:
+            seat.duty = duty(seat.agent, self.last_now)
         self._book(seat)
         self.number = entry.number
 
     def roll(self, now: datetime) -> datetime:
-        """Lets time pass: a new day in a zone lifts its daily caps. Returns the `now` that counts."""
+        """Lets time pass: those whose availability it may have changed are booked anew. Returns the `now` that counts."""
         if now > self.last_now:
             self.last_now = now
-            if begun := self._calendar.roll(now):
-                self._begin_day(begun)
+            while self._changes and self._changes[0][0] <= now:
+                moment, agent_id = heappop(self._changes)
+                seat = self._seats[agent_id]
+                if seat.until == moment:  # else it was booked anew meanwhile
+                    seat.duty, seat.until = duty(seat.agent, now), None
+                    self._book(seat)
         return self.last_now
+
+    @property
+    def next_change(self) -> datetime | None:
+        """A moment before which time alone makes nobody in the group available or unavailable; None for never."""
+        while self._changes and self._seats[self._changes[0][1]].until != self._changes[0][0]:
+            heappop(self._changes)
+        return self._changes[0][0] if self._changes else None
 
     def pool(self, name: str) -> PoolState:
         """Raises NotInGroup for a pool of another group."""
@@ -121,14 +136,30 @@ class GroupState:
         """Settings and counts, for reading only. Raises NotInGroup for an agent of another group."""
         return self._seat(agent_id).agent
 
-    def today(self, agent_id: UUID) -> Period:
-        """The agent's present day: an assignment made now counts in it."""
-        return self._calendar.today(self._seat(agent_id).agent.zone)
+    def today(self, agent_id: UUID) -> Periods:
+        """The agent's present hour, day, week and month: an assignment made now counts in them."""
+        return self._periods.at(self._seat(agent_id).agent.zone, self.last_now)
 
-    def availability(self, agent_id: UUID, now: datetime) -> Unavailable | None:
-        """Why the agent cannot receive at `now`, or None when it can; changes nothing."""
-        agent = self._seat(agent_id).agent
-        return agent.unavailable(period_at(agent.zone, max(now, self.last_now)))
+    def availability(self, agent_id: UUID, now: datetime) -> Availability:
+        """Whether the agent can receive at `now`, and why not; changes nothing."""
+        return availability(self._seat(agent_id).agent, max(now, self.last_now))
+
+    def next_with_room(self, pool: str, work_of: Callable[[Settings], int]) -> UUID | None:
+        """Whose turn it is in a pool among those whose cap on open work leaves room for a lead of that much work; None for nobody.
+
+        The gate of that cap asks for the lightest lead that an agent can be given, so with `open_weights` somebody eligible may
+        have no room for this one: they are passed over, which changes nothing.
+        """
+        rotation, passed = self.pool(pool).rotation, []
+        while (agent_id := rotation.next()) is not None:
+            agent = self._seats[agent_id].agent
+            if not agent.settings.open_weights or agent.has_room(work_of(agent.settings)):
+                break
+            rotation.withdraw(agent_id)
+            passed.append(agent_id)
+        for one in passed:
+            rotation.admit(one)
+        return agent_id
 
     def counters(self) -> dict[str, dict[UUID, Counters]]:
         """What every member of every pool was entitled to and received, to be carried to the groups that follow."""
@@ -137,25 +168,28 @@ class GroupState:
     def snapshot(self) -> dict[str, Any]:
         """The state as data that JSON can carry; `restore` reads it back."""
         return {
+            "version": VERSION,
             "number": self.number,
             "last_now": self.last_now.isoformat(),
             "agents": {str(agent_id): seat.agent.to_document() for agent_id, seat in self._seats.items()},
-            "pools": {name: {"members": _members_document(pool.rotation)} for name, pool in self._pools.items()},
+            "calendars": {name: dict(dates) for name, dates in sorted(self._calendars.items())},
+            "pools": {name: {"members": counters_document(pool.rotation)} for name, pool in self._pools.items()},
         }
 
     @classmethod
     def restore(cls, document: Mapping[str, Any]) -> GroupState:
-        """The state of which `snapshot` made this document."""
+        """The state of which `snapshot` made this document, now or in its first version, which had no calendars."""
         members = {name: pool["members"] for name, pool in document["pools"].items()}
         return cls(
             [
                 Pool(name, tuple(Member(UUID(one["agent_id"]), one["weight"]) for one in listed))
                 for name, listed in members.items()
             ],
-            {UUID(agent_id): Agent(**agent) for agent_id, agent in document["agents"].items()},
+            {UUID(agent_id): Agent.from_document(agent) for agent_id, agent in document["agents"].items()},
             now=datetime.fromisoformat(document["last_now"]),
-            carried={name: _read_counters(listed) for name, listed in members.items()},
+            carried={name: read_counters(listed) for name, listed in members.items()},
             number=document["number"],
+            calendars=document.get("calendars"),
         )
 
     def _members(self) -> list[UUID]:
@@ -165,11 +199,19 @@ class GroupState:
         if agent_id not in agents:
             raise NotInGroup(f"agent {agent_id} is in a pool but has no settings")
         agent = agents[agent_id].copy()
+        agent.days_off = self._days_off_of(agent.settings)
         pools = tuple(pool for pool in self._pools.values() if agent_id in pool.rotation)
-        gate = agent.gate(self._calendar.today(agent.zone))
+        seat = _Seat(agent_id, agent, pools, duty(agent, self.last_now))
+        seat.gate = self._gate(seat)
         for pool in pools:
-            pool.enter(agent_id, gate)
-        return _Seat(agent_id, agent, pools, gate)
+            pool.enter(agent_id, seat.gate)
+        return seat
+
+    def _days_off_of(self, settings: Settings) -> Mapping[str, str]:
+        """Those with the same holidays share one mapping."""
+        if settings.holidays not in self._days_off:
+            self._days_off[settings.holidays] = days_off(settings.holidays, self._calendars)
+        return self._days_off[settings.holidays]
 
     def _seat(self, agent_id: UUID | None) -> _Seat:
         seat = self._seats.get(agent_id) if agent_id else None
@@ -177,16 +219,9 @@ class GroupState:
             raise NotInGroup(f"the group has no agent {agent_id}")
         return seat
 
-    def _begin_day(self, zones: set[str]) -> None:
-        # A pass over the agents is cheap once per zone and day. Not only over those at their cap: after a change of
-        # zone, a day may begin in which something was counted already.
-        for seat in self._seats.values():
-            if seat.agent.zone in zones:
-                self._book(seat)
-
     def _book(self, seat: _Seat) -> None:
         """Moves an agent, in all its pools, to the gate that holds now."""
-        gate = seat.agent.gate(self._calendar.today(seat.agent.zone))
+        gate = self._gate(seat)
         if gate is seat.gate:
             return
         for pool in seat.pools:
@@ -194,11 +229,23 @@ class GroupState:
             pool.enter(seat.agent_id, gate)
         seat.gate = gate
 
+    def _gate(self, seat: _Seat) -> Gate | None:
+        """The gate that stops an agent now. When that may change goes into the heap."""
+        gate, until = seat.duty
+        if gate is None:
+            gate, ends = caps_gate(seat.agent, self._periods.at(seat.agent.zone, self.last_now))
+            until = earliest(until, ends)
+        if until != seat.until:
+            seat.until = until
+            if until is not None:
+                heappush(self._changes, (until, seat.agent_id))
+        return gate
+
     def _assigned(self, seat: _Seat, entry: Entry) -> None:
-        turn, period = entry.data["turn"], entry.data["period"]
+        turn, counted = entry.data["turn"], _counted_in(entry)
         if turn:
             self._rotation_of(seat, entry).take(seat.agent_id)
-        seat.agent.assign(period)
+        seat.agent.assign(*counted, entry.data.get("work", 1))
 
     def _rotation_of(self, seat: _Seat, entry: Entry) -> Rotation:
         if entry.pool is None or seat.agent_id not in (rotation := self.pool(entry.pool).rotation):
@@ -206,33 +253,53 @@ class GroupState:
         return rotation
 
     def _ended(self, seat: _Seat, entry: Entry) -> None:
-        gives_back, period = entry.data["gives_back"], entry.data["period"]
-        if not seat.agent.open:
+        gives_back, counted, work = entry.data["gives_back"], _counted_in(entry), entry.data.get("work", 1)
+        if seat.agent.open < work:
             raise LedgerError(f"entry {entry.number} ends an assignment, but agent {seat.agent_id} has none open")
-        seat.agent.end(give_back=period if gives_back else None)
+        seat.agent.end(work, give_back=counted if gives_back else None)
 
     def _agent_changed(self, seat: _Seat, entry: Entry) -> None:
-        if not is_zone(entry.data["zone"]):
-            raise LedgerError(f"entry {entry.number} names a time zone that does not exist, {entry.data['zone']}")
-        seat.agent.change(entry.data)
+        settings = Settings.from_document(entry.data.get("settings", entry.data))
+        if not is_zone(settings.zone):
+            raise LedgerError(f"entry {entry.number} names a time zone that does not exist, {settings.zone}")
+        self._copy_calendars(entry.data.get("calendars", {}))
+        seat.agent.settings = settings
+        seat.agent.days_off = self._days_off_of(settings)
+
+    def _copy_calendars(self, calendars: Mapping[str, Mapping[str, str]]) -> None:
+        """Keeps these calendars' dates. Newer dates are for all who keep the calendar, from now on."""
+        changed = {name: dates for name, dates in calendars.items() if self._calendars.get(name) != dates}
+        if not changed:
+            return
+        self._calendars |= changed
+        self._days_off.clear()
+        for other in self._seats.values():
+            if not changed.keys().isdisjoint(other.agent.settings.holidays):
+                other.agent.days_off = self._days_off_of(other.agent.settings)
+                other.duty = duty(other.agent, self.last_now)
+                self._book(other)
+
+    def _leave_changed(self, seat: _Seat, entry: Entry) -> None:
+        seat.agent.leaves = tuple(Leave.from_document(one) for one in entry.data["leaves"])
+
+    def _pause_changed(self, seat: _Seat, entry: Entry) -> None:
+        seat.agent.pause = Pause.from_document(entry.data["pause"]) if entry.data["pause"] else None
+
+    def _presence_changed(self, seat: _Seat, entry: Entry) -> None:
+        seat.agent.presence = Presence.from_document(entry.data["presence"])
 
 
 _FOLDS: dict[str, Callable[[GroupState, _Seat, Entry], None]] = {
     ASSIGNED: GroupState._assigned,
     ENDED: GroupState._ended,
     AGENT_CHANGED: GroupState._agent_changed,
+    LEAVE: GroupState._leave_changed,
+    PAUSE: GroupState._pause_changed,
+    PRESENCE: GroupState._presence_changed,
 }
+_OF_COUNTS = frozenset((ASSIGNED, ENDED))
 
 
-def _members_document(rotation: Rotation) -> list[dict[str, Any]]:
-    # The difference and not what was entitled: it stays small, and so within what any reader of JSON can hold.
-    documents = []
-    for agent_id in rotation.members:
-        counters = rotation.counters(agent_id)
-        document = {"agent_id": str(agent_id), "weight": rotation.weight(agent_id)}
-        documents.append({**document, "received": counters.received, "difference": counters.difference})
-    return documents
-
-
-def _read_counters(documents: Iterable[Mapping[str, Any]]) -> dict[UUID, Counters]:
-    return {UUID(one["agent_id"]): Counters(PARTS * one["received"] + one["difference"], one["received"]) for one in documents}
+def _counted_in(entry: Entry) -> tuple[str, int]:
+    """The key of the day and the number of the hour that an assignment counts in; the first version knew no hours."""
+    return entry.data["period"], entry.data.get("hour", 0)

@@ -177,6 +177,8 @@ class Desk:
             self.active.policy.version,
             decision.winner.period,
             decision.now,
+            hour=decision.winner.hour,
+            work=decision.winner.work,
         )
         self._writes.entries.append((group, entry))
         self._writes.assignments.append(assignment)

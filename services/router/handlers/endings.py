@@ -60,6 +60,8 @@ def _end(desk: Desk, ending: Ending, row: Row, reason: str) -> None:
             reason=reason,
             gives_back=False,
             period=row["period"],
+            hour=row["hour"],
+            work=row["work"],
         )
         desk.append(group, entry)
     event = AssignmentEnded(

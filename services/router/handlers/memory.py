@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.router import store
-from services.router.domain import GroupState, Policy, from_document
-from shared.db.uow import UnitOfWork
+from services.router.domain import GroupState, Policy, read_draft, with_members
+from shared.contracts.vocabulary import FACTS
+from shared.db.uow import Row, UnitOfWork
+from shared.telemetry import logger
 
 POLICIES_KEPT = 4
+
+log = logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -33,11 +37,13 @@ class Memory:
         self.states: dict[int, GroupState] = {}
 
     def keep_policy(self, active: ActivePolicy) -> None:
+        """Keeps the policies that were used last, and the states of their groups: those of closed ones will not be asked for again."""
+        self.policies.pop(active.policy.version, None)
         self.policies[active.policy.version] = active
-        for version in sorted(self.policies)[:-POLICIES_KEPT]:
+        for version in list(self.policies)[:-POLICIES_KEPT]:
             del self.policies[version]
-        if active.policy.version == max(self.policies):  # the states of closed groups will not be asked for again
-            self.states = {id: state for id, state in self.states.items() if id in active.groups}
+        kept = {id for policy in self.policies.values() for id in policy.groups}
+        self.states = {id: state for id, state in self.states.items() if id in kept}
 
     def put_back(self, id: int, state: GroupState) -> None:
         known = self.states.get(id)
@@ -52,11 +58,17 @@ async def active_policy(uow: UnitOfWork, version: int) -> ActivePolicy:
         return memory.policies[version]
     row = await store.get_policy(uow, version)
     assert row is not None
-    active = with_groups(
-        from_document(version, row["document"]), {g["id"]: frozenset(g["pools"]) for g in await store.open_groups(uow)}
-    )
+    active = with_groups(_read(row), {g["id"]: frozenset(g["pools"]) for g in await store.open_groups(uow)})
     uow.after_commit(lambda: memory.keep_policy(active))
     return active
+
+
+def _read(row: Row) -> Policy:
+    """The policy in this row. A rule that compiled when it was activated and does no more is left out: it must not stop the others."""
+    draft = read_draft(row["document"], FACTS, version=row["version"])
+    for problem in draft.problems:
+        log.error("policy.problem", version=row["version"], path=problem.path, problem=problem.message)
+    return with_members(draft.policy, row["members"])
 
 
 def with_groups(policy: Policy, groups: dict[int, frozenset[str]]) -> ActivePolicy:

@@ -26,8 +26,10 @@ async def drain(desk: Desk, pools: Iterable[str], cause: Cause) -> bool:
         waiting = await store.queue_head(desk.uow, open_pools, AT_ONCE) if open_pools else []
         if not waiting:
             return False
-        await _give(desk, waiting, cause)
+        given = await _give(desk, waiting, cause)
         await desk.write()
+        if not given:  # whoever may receive has no room for work as heavy as what waits
+            return False
     return True
 
 
@@ -36,15 +38,20 @@ def _can_give(desk: Desk, pool: str) -> bool:
     return state.pool(pool).rotation.eligible_count > 0
 
 
-async def _give(desk: Desk, waiting: list[Queued], cause: Cause) -> None:
+async def _give(desk: Desk, waiting: list[Queued], cause: Cause) -> int:
+    """Returns how many of these leads it gave out."""
     leads = await store.lock_leads(desk.uow, [one.lead_id for one in waiting])
     full: set[str] = set()
+    given = 0
     for one in waiting:
         if one.pool in full:
             continue
         outcome = desk.decide(leads[one.lead_id], Match(one.rule, one.pool), cause, waiting=True)
-        if outcome is Outcome.QUEUED:
+        if outcome is Outcome.ASSIGNED:
+            given += 1
+        elif not _can_give(desk, one.pool):
             full.add(one.pool)
+    return given
 
 
 async def sweep(uow: UnitOfWork, cause: Cause) -> bool:

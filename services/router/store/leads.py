@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -12,8 +12,6 @@ from asyncpg import UniqueViolationError
 
 from shared.db.uow import Row, UnitOfWork, columns, to_json
 from shared.errors import Transient
-
-PERIODS_KEPT = timedelta(days=4)  # a zone moves a local date by two days at most
 
 
 @dataclass(slots=True)
@@ -51,6 +49,8 @@ class Assignment(NamedTuple):
     period: str
     assigned_at: datetime
     gave_back: bool = False
+    hour: int = 0
+    work: int = 1
 
 
 class DecisionRow(NamedTuple):
@@ -163,28 +163,10 @@ async def close_assignments(
         "UPDATE router.assignments a SET closed_at = c.at, close_reason = $5, outcome = c.outcome "
         "FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[]) AS c(lead_id, id, outcome, at) "
         "WHERE a.lead_id = c.lead_id AND a.closed_at IS NULL AND (c.id IS NULL OR c.id = a.id) "
-        "RETURNING a.id, a.lead_id, a.agent_id, a.pool, a.period, a.outcome, a.closed_at",
+        "RETURNING a.id, a.lead_id, a.agent_id, a.pool, a.period, a.hour, a.work, a.outcome, a.closed_at",
         *columns(closing),
         reason,
     )
-
-
-async def counts_of_agents(uow: UnitOfWork, ids: Sequence[UUID]) -> tuple[dict[UUID, int], dict[UUID, dict[str, int]]]:
-    """Open assignments, and assignments counted by period, recounted from the rows."""
-    opened = await uow.fetch(
-        "SELECT agent_id, count(*) AS n FROM router.assignments WHERE agent_id = ANY($1) AND closed_at IS NULL GROUP BY agent_id",
-        list(ids),
-    )
-    counted = await uow.fetch(
-        "SELECT agent_id, period, count(*) AS n FROM router.assignments "
-        "WHERE agent_id = ANY($1) AND assigned_at > $2 AND NOT gave_back GROUP BY agent_id, period",
-        list(ids),
-        uow.now - PERIODS_KEPT,
-    )
-    periods: dict[UUID, dict[str, int]] = {}
-    for row in counted:
-        periods.setdefault(row["agent_id"], {})[row["period"]] = row["n"]
-    return {row["agent_id"]: row["n"] for row in opened}, periods
 
 
 async def insert_decisions(uow: UnitOfWork, rows: Sequence[DecisionRow]) -> None:

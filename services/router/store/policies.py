@@ -1,8 +1,8 @@
-"""Policies, groups and their ledgers."""
+"""Policies and what was done with them, groups and their ledgers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from services.router.domain import Entry
 from shared.db.uow import Row, UnitOfWork, columns, to_json
 
 POLICY_LOCK = "handoff.router.policy"
+DRAFTS_LOCK = "handoff.router.drafts"
 
 
 async def share_policy(uow: UnitOfWork) -> int:
@@ -24,27 +25,92 @@ async def own_policy(uow: UnitOfWork) -> int:
     return int(await uow.fetchval("SELECT version FROM router.policies WHERE active"))
 
 
-async def get_policy(uow: UnitOfWork, version: int) -> Row | None:
-    return await uow.fetchrow("SELECT * FROM router.policies WHERE version = $1", version)
+async def get_policy(uow: UnitOfWork, version: int, *, lock: bool = False) -> Row | None:
+    return await uow.fetchrow(f"SELECT * FROM router.policies WHERE version = $1 {'FOR UPDATE' if lock else ''}", version)
+
+
+async def active_version(uow: UnitOfWork) -> int:
+    """Without a lock: it may be another one the moment after."""
+    return int(await uow.fetchval("SELECT version FROM router.policies WHERE active"))
 
 
 async def page_of_policies(uow: UnitOfWork, *, before: int | None, limit: int) -> list[Row]:
     return await uow.fetch(
-        "SELECT * FROM router.policies WHERE $1::bigint IS NULL OR version < $1 ORDER BY version DESC LIMIT $2", before, limit
+        "SELECT version, document ->> 'name' AS name, active, created_at, created_by, changed_at, changed_by, activated_at, activated_by "
+        "FROM router.policies WHERE $1::bigint IS NULL OR version < $1 ORDER BY version DESC LIMIT $2",
+        before,
+        limit,
     )
 
 
-async def insert_policy(uow: UnitOfWork, document: dict[str, Any], by: str) -> int:
-    """The next version, active; the one before is not any more. Needs the policy's exclusive lock."""
-    await uow.execute("UPDATE router.policies SET active = false WHERE active")
+async def insert_draft(uow: UnitOfWork, document: Mapping[str, Any], by: str) -> int:
+    """The next version; returns its number. Numbers are drawn under a lock of their own, which is taken after the policy's."""
+    await uow.execute("SELECT pg_advisory_xact_lock(hashtext($1))", DRAFTS_LOCK)
     version = await uow.fetchval(
-        "INSERT INTO router.policies (version, document, active, created_at, created_by) "
-        "SELECT max(version) + 1, $1, true, $2, $3 FROM router.policies RETURNING version",
+        "INSERT INTO router.policies (version, document, active, created_at, created_by, changed_at, changed_by) "
+        "SELECT max(version) + 1, $1, false, $2, $3, $2, $3 FROM router.policies RETURNING version",
         to_json(document),
         uow.now,
         by,
     )
     return int(version)
+
+
+async def change_draft(uow: UnitOfWork, version: int, document: Mapping[str, Any], by: str) -> None:
+    await uow.execute(
+        "UPDATE router.policies SET document = $2, changed_at = $3, changed_by = $4 WHERE version = $1",
+        version,
+        to_json(document),
+        uow.now,
+        by,
+    )
+
+
+async def activate_policy(uow: UnitOfWork, version: int, members: Mapping[str, Any], by: str) -> None:
+    """This version is active from now on and no other, with these members of its pools. Needs the policy's exclusive lock."""
+    await uow.execute("UPDATE router.policies SET active = false WHERE active")
+    await uow.execute(
+        "UPDATE router.policies SET active = true, activated_at = $2, activated_by = $3, members = $4 WHERE version = $1",
+        version,
+        uow.now,
+        by,
+        to_json(members),
+    )
+
+
+async def record_action(uow: UnitOfWork, version: int, action: str, by: str, detail: Mapping[str, Any]) -> None:
+    await uow.execute(
+        "INSERT INTO router.policy_audit (version, at, by, action, detail) VALUES ($1, $2, $3, $4, $5)",
+        version,
+        uow.now,
+        by,
+        action,
+        to_json(detail),
+    )
+
+
+async def page_of_actions(uow: UnitOfWork, version: int, *, before: int | None, limit: int) -> list[Row]:
+    return await uow.fetch(
+        "SELECT id, at, by, action, detail FROM router.policy_audit "
+        "WHERE version = $1 AND ($2::bigint IS NULL OR id < $2) ORDER BY id DESC LIMIT $3",
+        version,
+        before,
+        limit,
+    )
+
+
+async def every_agent(uow: UnitOfWork) -> list[Row]:
+    return await uow.fetch("SELECT * FROM router.agents ORDER BY id")
+
+
+async def qualifications_seen(uow: UnitOfWork, newest: int) -> set[str]:
+    """How so many of the newest leads were qualified. Ids of leads are in the order of time, so the primary key finds them."""
+    rows = await uow.fetch(
+        "SELECT DISTINCT qualification FROM (SELECT qualification FROM router.leads ORDER BY lead_id DESC LIMIT $1) newest "
+        "WHERE qualification > ''",
+        newest,
+    )
+    return {row["qualification"] for row in rows}
 
 
 async def open_groups(uow: UnitOfWork) -> list[Row]:

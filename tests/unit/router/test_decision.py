@@ -10,7 +10,6 @@ import pytest
 
 from services.router.domain import (
     PARTS,
-    Agent,
     Counters,
     Gate,
     GroupState,
@@ -29,8 +28,9 @@ from services.router.domain import (
     reject,
     restore,
 )
-from shared.rules import Condition
-from tests.unit.router.worlds import ALead
+from shared.rules import compile_rule
+from tests.unit.router.documents import LEAD_FACTS
+from tests.unit.router.worlds import ALead, an_agent
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ANN, BEN = UUID(int=1), UUID(int=2)
@@ -40,8 +40,8 @@ POLICY = Policy(
     version=7,
     pools={pool.name: pool for pool in (NORTH, EMPTY, OTHER)},
     rules=(
-        Rule("german", (Condition("country", "==", "DE"),), "north"),
-        Rule("grade A", (Condition("grade", "==", "A"),), "empty"),
+        Rule("german", compile_rule("country == 'DE'", LEAD_FACTS), "north"),
+        Rule("grade A", compile_rule("grade == 'A'", LEAD_FACTS), "empty"),
     ),
     default_pool="other",
     routed=frozenset({"sales"}),
@@ -49,7 +49,7 @@ POLICY = Policy(
 
 
 def a_state(*, open_cap: int | None = None, daily_cap: int | None = None, ben_active: bool = True) -> GroupState:
-    agents = {ANN: Agent(True, daily_cap, open_cap, "Europe/Berlin"), BEN: Agent(ben_active, None, None, "UTC")}
+    agents = {ANN: an_agent(day=daily_cap, open_cap=open_cap), BEN: an_agent(active=ben_active, zone="UTC")}
     return GroupState([NORTH, EMPTY], agents, now=NOW, carried={})
 
 
@@ -58,7 +58,7 @@ def test_a_decision_carries_all_that_explains_it() -> None:
     decision = decide(LEAD, POLICY, state, NOW)
     assert (decision.outcome, decision.rule, decision.pool) == (Outcome.ASSIGNED, "german", "north")
     assert decision.winner == Winner(
-        ANN, Counters(), Counters(PARTS, 1), open=1, open_cap=5, daily=1, daily_cap=3, period="2026-06-01"
+        ANN, Counters(), Counters(PARTS, 1), open=1, open_cap=5, daily=1, daily_cap=3, period="2026-06-01", hour=14
     )
     assert (decision.eligible, decision.stopped) == (1, {Gate.INACTIVE: 1})
     assert decision.facts == {"country": "DE", "points": 50, "grade": "B", "qualification": "sales"}
@@ -158,12 +158,12 @@ def test_a_lead_goes_back_without_a_turn() -> None:
     assert decision is not None
     assert (decision.outcome, decision.pool, decision.rule) == (Outcome.RESTORED, "north", None)
     assert decision.winner == Winner(
-        ANN, Counters(), Counters(), open=1, open_cap=5, daily=1, daily_cap=None, period="2026-06-01"
+        ANN, Counters(), Counters(), open=1, open_cap=5, daily=1, daily_cap=None, period="2026-06-01", hour=14
     )
     assert decision.reason == "Back with the agent who had it in pool north: its merge into another lead was undone."
     turn = state.pool("north").rotation.next()
     entry = decision.entry(1)
-    assert entry.data == {"turn": False, "period": "2026-06-01"}
+    assert entry.data == {"turn": False, "period": "2026-06-01", "hour": 14, "work": 1}
     state.apply(entry)
     assert (state.agent(ANN).open, state.pool("north").rotation.next()) == (1, turn)
 

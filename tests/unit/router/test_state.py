@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -14,29 +16,37 @@ from hypothesis import strategies as st
 from services.router.domain import (
     PARTS,
     Agent,
+    Caps,
     Counters,
+    Entry,
     Gate,
     GroupState,
+    Leave,
     LedgerError,
     LedgerGap,
     Member,
     NotInGroup,
+    Pause,
     Pool,
+    Presence,
     agent_changed,
     assigned,
     decide_in_pool,
     ended,
+    leave_changed,
+    pause_changed,
+    presence_changed,
 )
-from tests.unit.router.worlds import ALead, Play, deterministic, plays, steps
+from tests.unit.router.worlds import ALead, Play, an_agent, deterministic, plays, steps
 
 NOW = datetime(2026, 3, 28, 22, tzinfo=UTC)
 ANN, BEN, CYD = (UUID(int=number) for number in (1, 2, 3))
 LEAD = UUID(int=100)
+COUNTED = {"2026-03-28T00": 1, "2026-03-28": 1, "2026-W13": 1, "2026-03": 1}
 
 
-def an_agent(**settings: object) -> Agent:
-    defaults = {"active": True, "daily_cap": None, "open_cap": None, "zone": "Europe/Berlin"}
-    return Agent(**{**defaults, **settings})  # type: ignore[arg-type]
+def changed(number: int, agent: Agent, agent_id: UUID = ANN) -> Entry:
+    return agent_changed(number, NOW, agent_id=agent_id, settings=agent.settings, calendars={})
 
 
 def a_group(**agents: Agent) -> GroupState:
@@ -53,7 +63,7 @@ def a_turn(number: int, agent_id: UUID, *, at: datetime = NOW, pool: str = "all"
 def assert_indexes_are_fresh(state: GroupState) -> None:
     fresh = GroupState.restore(json.loads(json.dumps(state.snapshot())))
     for name, members in state.counters().items():
-        pool, gates = state.pool(name), [state.availability(one, state.last_now) for one in members]
+        pool, gates = state.pool(name), [state.availability(one, state.last_now).gate for one in members]
         assert pool.rotation.eligible == tuple(one for one, gate in zip(members, gates, strict=True) if gate is None)
         assert sum(pool.stopped.values()) == sum(gate is not None for gate in gates)
         assert pool.stopped == fresh.pool(name).stopped
@@ -110,6 +120,23 @@ def test_equal_input_gives_equal_decisions_and_deciding_changes_nothing(
         assert again.snapshot() == before
 
 
+@deterministic
+@given(plays(), steps)
+def test_time_alone_changes_nothing_before_the_next_change(play: Play, happens: list[tuple[str, int, Agent]]) -> None:
+    for step in happens:
+        play.step(*step)
+    state, names = play.state, sorted(play.state.counters())
+    for _ in range(5):
+        if (change := state.next_change) is None:
+            return
+        assert change > state.last_now
+        before = [(state.pool(name).rotation.eligible, state.pool(name).stopped) for name in names]
+        state.roll(change - timedelta(microseconds=1))
+        assert [(state.pool(name).rotation.eligible, state.pool(name).stopped) for name in names] == before
+        state.roll(change)
+        assert_indexes_are_fresh(state)
+
+
 def test_entries_follow_each_other_without_gaps() -> None:
     state = a_group()
     with pytest.raises(LedgerGap, match="entry 2 cannot follow entry 0"):
@@ -130,7 +157,7 @@ def test_entries_follow_each_other_without_gaps() -> None:
             ended(1, NOW, agent_id=ANN, lead_id=LEAD, pool="all", reason="won", gives_back=True, period="2026-03-28"),
             LedgerError,
         ),
-        (agent_changed(1, NOW, agent_id=ANN, active=True, daily_cap=None, open_cap=None, zone="Mars/Olympus"), LedgerError),
+        (changed(1, an_agent(zone="Mars/Olympus")), LedgerError),
     ],
     ids=["agent", "agent of the pool", "pool", "kind", "nothing open", "zone"],
 )
@@ -146,29 +173,27 @@ def test_an_assignment_that_is_no_turn_counts_for_caps_but_not_for_the_rotation(
     state = a_group(ann=an_agent(open_cap=1))
     state.apply(a_turn(1, ANN, turn=False))
     assert state.counters()["all"][ANN] == Counters(0, 0)
-    assert (state.agent(ANN).open, state.agent(ANN).counts) == (1, {"2026-03-28": 1})
+    assert (state.agent(ANN).open, state.agent(ANN).counts) == (1, COUNTED)
     assert state.pool("all").stopped == {Gate.OPEN_CAP: 1}
     assert state.pool("some").rotation.eligible == ()
 
 
 def test_a_new_day_in_the_agents_zone_lifts_the_daily_cap_by_itself() -> None:
-    state = a_group(ann=an_agent(daily_cap=1), ben=an_agent(active=False))
+    state = a_group(ann=an_agent(day=1), ben=an_agent(active=False))
     state.apply(a_turn(1, ANN))
     stopped = state.availability(ANN, NOW)
-    assert stopped is not None
     midnight = datetime(2026, 3, 28, 23, tzinfo=UTC)
-    assert (stopped.gate, stopped.until) == (Gate.DAILY_CAP, midnight)
+    assert (stopped.gate, stopped.until) == (Gate.DAY_CAP, midnight)
     assert stopped.text == "received 1 leads on 2026-03-28 (Europe/Berlin) and may receive 1"
     state.roll(midnight - timedelta(microseconds=1))
     assert state.pool("all").rotation.next() is None
     state.roll(midnight)
     assert state.pool("all").rotation.next() == ANN
-    assert state.availability(ANN, midnight) is None
+    assert state.availability(ANN, midnight).available
 
 
 def test_a_daily_cap_of_nought_has_no_next_change() -> None:
-    stopped = a_group(ann=an_agent(daily_cap=0)).availability(ANN, NOW)
-    assert stopped is not None
+    stopped = a_group(ann=an_agent(day=0)).availability(ANN, NOW)
     assert stopped.until is None
 
 
@@ -176,14 +201,13 @@ def test_lowering_a_cap_takes_no_work_away() -> None:
     state = a_group()
     state.apply(a_turn(1, ANN))
     state.apply(a_turn(2, ANN))
-    state.apply(agent_changed(3, NOW, agent_id=ANN, active=True, daily_cap=None, open_cap=1, zone="Europe/Berlin"))
+    state.apply(changed(3, an_agent(open_cap=1)))
     assert state.agent(ANN).open == 2
     stopped = state.availability(ANN, NOW)
-    assert stopped is not None
     assert stopped.text == "holds 2 open leads and may hold 1"
 
 
-@pytest.mark.parametrize(("gives_back", "left"), [(True, {}), (False, {"2026-03-28": 1})])
+@pytest.mark.parametrize(("gives_back", "left"), [(True, {}), (False, COUNTED)])
 def test_an_end_gives_the_days_count_back_only_when_it_says_so(gives_back: bool, left: dict[str, int]) -> None:
     state = a_group()
     state.apply(a_turn(1, ANN))
@@ -198,25 +222,25 @@ def test_counts_of_days_long_past_are_dropped() -> None:
     state.apply(a_turn(1, ANN))
     later = NOW + timedelta(days=10)
     state.apply(assigned(2, later, agent_id=ANN, lead_id=LEAD, pool="all", turn=True, period="2026-04-08"))
-    assert state.agent(ANN).counts == {"2026-04-08": 1}
+    assert state.agent(ANN).counts == {"2026-04-08T00": 1, "2026-04-08": 1, "2026-W15": 1, "2026-04": 1}
 
 
 def test_time_never_goes_back() -> None:
-    state = a_group(ann=an_agent(daily_cap=1))
+    state = a_group(ann=an_agent(day=1))
     state.apply(a_turn(1, ANN))
     state.roll(NOW + timedelta(hours=2))
-    assert state.availability(ANN, NOW) is None
+    assert state.availability(ANN, NOW).available
     assert state.roll(NOW) == NOW + timedelta(hours=2)
-    assert state.today(ANN).key == "2026-03-29"
+    assert state.today(ANN).day.key == "2026-03-29"
 
 
 def test_a_day_may_begin_at_its_cap_after_a_change_of_zone() -> None:
-    state = a_group(ann=an_agent(daily_cap=1, zone="Pacific/Kiritimati"))
+    state = a_group(ann=an_agent(day=1, zone="Pacific/Kiritimati"))
     state.apply(assigned(1, NOW, agent_id=ANN, lead_id=LEAD, pool="all", turn=True, period="2026-03-29"))
-    state.apply(agent_changed(2, NOW, agent_id=ANN, active=True, daily_cap=1, open_cap=None, zone="Pacific/Honolulu"))
-    assert state.availability(ANN, NOW) is None
+    state.apply(changed(2, an_agent(day=1, zone="Pacific/Honolulu")))
+    assert state.availability(ANN, NOW).available
     state.roll(datetime(2026, 3, 29, 10, tzinfo=UTC))
-    assert state.pool("all").stopped == {Gate.DAILY_CAP: 1}
+    assert state.pool("all").stopped == {Gate.DAY_CAP: 1}
 
 
 def test_a_group_that_follows_carries_the_counters_and_lets_the_new_start_level() -> None:
@@ -242,3 +266,107 @@ def test_the_agents_given_at_opening_are_not_touched() -> None:
     ann = an_agent(counts={"2026-03-28": 1})
     a_group(ann=ann).apply(a_turn(1, ANN))
     assert ann == an_agent(counts={"2026-03-28": 1})
+
+
+# -- Time, absence and weights ---------------------------------------------------------------------------------------------------
+
+
+def test_hours_presence_and_leave_decide_who_is_eligible_as_time_passes() -> None:
+    state = a_group(ann=an_agent(hours=(("09:00-17:00",),) * 7), ben=an_agent(needs_presence=True))
+    assert state.pool("all").stopped == {Gate.OFF_HOURS: 1, Gate.PRESENCE: 1}
+    morning = datetime(2026, 3, 29, 7, tzinfo=UTC)
+    assert state.next_change == morning
+    state.roll(morning)
+    assert state.pool("all").rotation.eligible == (ANN,)
+    state.apply(presence_changed(1, morning, agent_id=BEN, presence=Presence("online", morning + timedelta(minutes=5))))
+    assert state.pool("all").rotation.eligible == (ANN, BEN)
+    leave = Leave(UUID(int=7), morning + timedelta(minutes=2), morning + timedelta(minutes=3))
+    state.apply(leave_changed(2, morning, agent_id=ANN, leaves=[leave]))
+    state.roll(leave.starts)
+    assert state.pool("all").stopped == {Gate.ABSENT: 1}
+    state.roll(leave.ends)
+    assert state.pool("all").stopped == {}
+    state.roll(morning + timedelta(minutes=5))
+    assert state.pool("all").stopped == {Gate.PRESENCE: 1}
+    state.apply(pause_changed(3, morning, agent_id=ANN, pause=Pause()))
+    assert state.pool("all").stopped == {Gate.PAUSED: 1, Gate.PRESENCE: 1}
+
+
+def test_newer_dates_of_a_calendar_are_for_all_who_keep_it() -> None:
+    keeper = an_agent(holidays=("DE",))
+    state = a_group(ann=keeper, ben=keeper)
+    assert state.pool("all").stopped == {}
+    dates = {"DE": {"2026-03-28": "Lost Hour's Eve"}}
+    state.apply(agent_changed(1, NOW, agent_id=ANN, settings=keeper.settings, calendars=dates))
+    assert state.pool("all").stopped == {Gate.HOLIDAY: 2}
+    assert state.next_change == datetime(2026, 3, 28, 23, tzinfo=UTC)
+    assert_indexes_are_fresh(state)
+    assert state.snapshot()["calendars"] == dates
+
+
+def test_a_lead_too_heavy_for_whose_turn_it_is_goes_to_the_next_with_room() -> None:
+    weighted = {"open_cap": 3, "open_weights": {"B": 2}}
+    state = a_group(ann=an_agent(open=2, **weighted), ben=an_agent(open=1, **weighted))
+    before = state.snapshot()
+    assert state.pool("all").rotation.next() == ANN
+    decision = decide_in_pool(ALead(LEAD), "all", state, NOW)
+    assert state.snapshot() == before
+    assert decision.winner is not None
+    assert (decision.agent_id, decision.winner.open, decision.winner.work) == (BEN, 3, 2)
+    state.apply(decision.entry(1))
+    assert decide_in_pool(ALead(UUID(int=101)), "all", state, NOW).winner is None, "two would be four of three"
+    light = decide_in_pool(ALead(UUID(int=102), grade="C"), "all", state, NOW)
+    assert (light.agent_id, light.winner and light.winner.open) == (ANN, 3)
+    given = {"lead_id": LEAD, "pool": "all", "reason": "won", "gives_back": False, "period": "2026-03-28", "work": 2}
+    state.apply(ended(2, NOW, agent_id=BEN, **given))
+    assert state.agent(BEN).open == 1
+
+
+def test_an_hour_is_given_back_to_the_hour_it_was_counted_in() -> None:
+    state = a_group(ann=an_agent(hour=1), ben=an_agent(active=False))
+    decision = decide_in_pool(ALead(LEAD), "all", state, NOW)
+    state.apply(decision.entry(1))
+    assert (state.today(ANN).number, state.pool("all").stopped) == (23, {Gate.INACTIVE: 1, Gate.HOUR_CAP: 1})
+    back = {"lead_id": LEAD, "pool": "all", "reason": "declined", "gives_back": True, "period": "2026-03-28", "hour": 23}
+    state.apply(ended(2, NOW, agent_id=ANN, **back))
+    assert state.pool("all").rotation.eligible == (ANN,)
+
+
+@pytest.mark.parametrize("capacity", range(1, 15))
+def test_a_capacity_of_a_few_leads_a_month_is_used(capacity: int) -> None:
+    """Odoo rounds capacity / 30 to a daily quota, so that 1 to 14 a month receive nothing for ever."""
+    state = a_group(ann=an_agent(month=capacity), ben=an_agent())
+    received = Counter()
+    for number in range(120):
+        decision = decide_in_pool(ALead(UUID(int=1_000 + number)), "all", state, NOW + timedelta(hours=6 * number))
+        state.apply(decision.entry(number + 1))
+        received[decision.agent_id, f"{decision.now.astimezone(ZoneInfo('Europe/Berlin')):%Y-%m}"] += 1
+    assert received[ANN, "2026-04"] == min(capacity, received[BEN, "2026-04"])
+
+
+def test_snapshots_and_entries_of_the_first_version_are_still_read() -> None:
+    agents = {
+        str(ANN): {
+            "active": True,
+            "daily_cap": 2,
+            "open_cap": None,
+            "zone": "Europe/Berlin",
+            "open": 1,
+            "counts": {"2026-03-28": 1},
+        },
+        str(BEN): {"active": False, "daily_cap": None, "open_cap": 5, "zone": "UTC", "open": 0, "counts": {}},
+    }
+    members = [{"agent_id": str(one), "weight": 1, "received": 1, "difference": 0} for one in (ANN, BEN)]
+    document = {"number": 4, "last_now": NOW.isoformat(), "agents": agents, "pools": {"all": {"members": members}}}
+    state = GroupState.restore(document)
+    assert (state.agent(ANN).caps, state.agent(ANN).counts) == (Caps(day=2), {"2026-03-28": 1, "2026-W13": 1, "2026-03": 1})
+    assert state.pool("all").rotation.eligible == (ANN,)
+    state.apply(Entry(5, "assigned", NOW, ANN, LEAD, "all", {"turn": True, "period": "2026-03-28"}))
+    assert state.pool("all").stopped == {Gate.INACTIVE: 1, Gate.DAY_CAP: 1}
+    settings = {"active": True, "daily_cap": None, "open_cap": 2, "zone": "UTC"}
+    state.apply(Entry(6, "agent_changed", NOW, ANN, None, None, settings))
+    assert (state.agent(ANN).caps, state.pool("all").stopped) == (Caps(open=2), {Gate.INACTIVE: 1, Gate.OPEN_CAP: 1})
+    gone = {"reason": "won", "gives_back": True, "period": "2026-03-28"}
+    state.apply(Entry(7, "ended", NOW, ANN, LEAD, "all", gone))
+    assert state.pool("all").rotation.eligible == (ANN,)
+    assert GroupState.restore(json.loads(json.dumps(state.snapshot()))).snapshot() == state.snapshot()

@@ -7,7 +7,7 @@ assignment against them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -19,16 +19,24 @@ from hypothesis import strategies as st
 
 from services.router.domain import (
     Agent,
+    Caps,
     Decision,
     Entry,
     GroupState,
+    Leave,
     Member,
     Outcome,
+    Pause,
     Pool,
+    Presence,
+    Settings,
     agent_changed,
     assigned,
     decide_in_pool,
     ended,
+    leave_changed,
+    pause_changed,
+    presence_changed,
     restore,
 )
 
@@ -48,6 +56,22 @@ class ALead:
     qualification: str = "sales"
 
 
+def an_agent(
+    *,
+    open: int = 0,
+    counts: Mapping[str, int] | None = None,
+    hour: int | None = None,
+    day: int | None = None,
+    week: int | None = None,
+    month: int | None = None,
+    open_cap: int | None = None,
+    **settings: Any,
+) -> Agent:
+    """An agent in Berlin without caps, or with these settings."""
+    caps = Caps(hour, day, week, month, open_cap)
+    return Agent(Settings(**{"zone": "Europe/Berlin", "caps": caps, **settings}), open, dict(counts or {}))
+
+
 @dataclass
 class Books:
     """What the group really holds: owner and day of each open lead, and counts by agent and local date."""
@@ -57,6 +81,9 @@ class Books:
 
     def open_of(self, agent_id: UUID) -> int:
         return sum(owner == agent_id for owner, _ in self.open.values())
+
+    def of_period(self, agent_id: UUID, holds: Callable[[date], bool]) -> int:
+        return sum(count for (owner, day), count in self.counted.items() if owner == agent_id and holds(day))
 
 
 @dataclass
@@ -87,13 +114,14 @@ class Play:
             self.keep(decision.winner.agent_id, decision.lead_id, decision.winner.period)
         else:
             assert decision.outcome is Outcome.QUEUED
-            assert all(self.state.availability(one, self.now) for one in self.state.counters()[pool])
+            assert not any(self.state.availability(one, self.now).available for one in self.state.counters()[pool])
 
     def force(self, number: int, _: Agent) -> None:
         agent_id, lead_id = self.pick(number), UUID(int=5_000 + len(self.ledger))
         self.now = self.state.roll(self.now)
-        period = self.state.today(agent_id).key
-        self.append(self.entry(assigned, agent_id=agent_id, lead_id=lead_id, pool=None, turn=False, period=period))
+        today = self.state.today(agent_id)
+        period, counted = today.day.key, {"period": today.day.key, "hour": today.number}
+        self.append(self.entry(assigned, agent_id=agent_id, lead_id=lead_id, pool=None, turn=False, **counted))
         self.keep(agent_id, lead_id, period)
 
     def restore(self, number: int, _: Agent) -> None:
@@ -102,7 +130,7 @@ class Play:
         pool, lead = pools[number % len(pools)], ALead(UUID(int=9_000 + len(self.ledger)))
         decision = restore(lead, agent_id, pool, self.state, self.now)
         if decision is None:
-            assert agent_id not in before[pool] or self.state.availability(agent_id, self.now)
+            assert agent_id not in before[pool] or not self.state.availability(agent_id, self.now).available
             return
         assert decision.winner
         self.hold_against_caps(agent_id)
@@ -122,8 +150,21 @@ class Play:
             self.books.counted[agent_id, date.fromisoformat(period)] -= 1
 
     def change(self, number: int, agent: Agent) -> None:
-        to = {"active": agent.active, "daily_cap": agent.daily_cap, "open_cap": agent.open_cap, "zone": agent.zone}
-        self.append(self.entry(agent_changed, agent_id=self.pick(number), **to))
+        self.append(self.entry(agent_changed, agent_id=self.pick(number), settings=agent.settings, calendars={}))
+
+    def leave(self, number: int, _: Agent) -> None:
+        """Leave that begins and ends some time around now, or none at all any more."""
+        starts = self.now + timedelta(minutes=7 * (number - 50))
+        leaves = (Leave(UUID(int=1), starts, starts + timedelta(minutes=11 * number)),) if number % 3 else ()
+        self.append(self.entry(leave_changed, agent_id=self.pick(number), leaves=leaves))
+
+    def pause(self, number: int, _: Agent) -> None:
+        pause = Pause(self.now + timedelta(minutes=number) if number % 2 else None) if number % 3 else None
+        self.append(self.entry(pause_changed, agent_id=self.pick(number), pause=pause))
+
+    def presence(self, number: int, _: Agent) -> None:
+        presence = Presence(("online", "online", "away")[number % 3], self.now + timedelta(minutes=3 * number))
+        self.append(self.entry(presence_changed, agent_id=self.pick(number), presence=presence))
 
     def wait(self, number: int, _: Agent) -> None:
         self.now += timedelta(minutes=number * 7)
@@ -149,28 +190,45 @@ class Play:
         """Before a winner is assigned: it is active, and below its caps by the books."""
         agent = self.state.agent(agent_id)
         assert agent.active
-        assert agent.open_cap is None or self.books.open_of(agent_id) < agent.open_cap
-        assert agent.daily_cap is None or self.books.counted[agent_id, self.local_date(agent_id)] < agent.daily_cap
+        assert agent.caps.open is None or self.books.open_of(agent_id) < agent.caps.open
+        today = self.local_date(agent_id)
+        assert agent.caps.day is None or self.books.counted[agent_id, today] < agent.caps.day
+        week = self.books.of_period(agent_id, lambda day: day.isocalendar()[:2] == today.isocalendar()[:2])
+        assert agent.caps.week is None or week < agent.caps.week
+        month = self.books.of_period(agent_id, lambda day: (day.year, day.month) == (today.year, today.month))
+        assert agent.caps.month is None or month < agent.caps.month
+        assert not agent.pause or (agent.pause.until and agent.pause.until <= self.state.last_now)
+        assert not any(leave.starts <= self.state.last_now < leave.ends for leave in agent.leaves)
 
     def local_date(self, agent_id: UUID) -> date:
         return self.now.astimezone(ZoneInfo(self.state.agent(agent_id).zone)).date()
 
 
+small_caps = st.none() | st.integers(0, 3)
 agents = st.builds(
-    Agent,
+    an_agent,
     active=st.sampled_from([True, True, True, False]),
-    daily_cap=st.none() | st.integers(0, 3),
-    open_cap=st.none() | st.integers(0, 3),
+    hour=st.none() | st.none() | small_caps,
+    day=small_caps,
+    week=st.none() | st.none() | small_caps,
+    month=st.none() | st.none() | small_caps,
+    open_cap=small_caps,
     zone=st.sampled_from(ZONES),
+    hours=st.sampled_from([None, None, (("09:00-12:00", "13:00-18:00"),) * 7, (("22:00-02:00",),) * 7]),
+    holidays=st.sampled_from([(), (), ("2026-03-29", "2026-10-25", "2026-11-01")]),
+    needs_presence=st.sampled_from([False, False, True]),
 )
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["decide", "decide", "decide", "decide", "force", "restore", "end", "change", "wait", "wait"]),
+        st.sampled_from(
+            ["decide"] * 6
+            + ["force", "restore", "end", "change", "leave", "pause", "presence", "presence", "wait", "wait", "wait"]
+        ),
         st.integers(0, 200),
         agents,
     ),
     min_size=8,
-    max_size=60,
+    max_size=45,
 )
 
 

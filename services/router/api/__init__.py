@@ -1,0 +1,15 @@
+"""HTTP edge of the router, a module for each noun. No rules, no SQL."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from services.router.api.agents import router as agents
+from services.router.api.attendance import router as attendance
+from services.router.api.leads import router as leads
+from services.router.api.policies import router as policies
+from services.router.api.pools import router as pools
+
+router = APIRouter()
+for part in (agents, attendance, pools, policies, leads):
+    router.include_router(part)

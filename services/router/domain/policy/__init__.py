@@ -1,0 +1,76 @@
+"""The policy: one versioned document of pools and ordered rules. Read from JSON or YAML, held against its schema, compiled into values."""
+
+from services.router.domain.policy.diff import Difference, differences
+from services.router.domain.policy.document import Draft, InvalidPolicy, agent_id, from_document, read_draft
+from services.router.domain.policy.facts import AGENT, COVERS, Profile, of_lead, of_match
+from services.router.domain.policy.first_form import in_second_form, is_first
+from services.router.domain.policy.groups import groups_of
+from services.router.domain.policy.membership import enrol, joined_and_left, members_document, with_members
+from services.router.domain.policy.requirement import Requirement
+from services.router.domain.policy.schema import SCHEMA
+from services.router.domain.policy.support import SUPPORTED, Feature, unsupported
+from services.router.domain.policy.text import Unreadable, read_json, read_yaml
+from services.router.domain.policy.values import (
+    Escalation,
+    Hold,
+    Listed,
+    Match,
+    Member,
+    Policy,
+    Pool,
+    Reroute,
+    Rule,
+    Sla,
+    SlaClock,
+    Step,
+    Sticky,
+    Strategy,
+    StrategyKind,
+)
+from services.router.domain.policy.writing import to_document
+
+__all__ = [
+    "AGENT",
+    "COVERS",
+    "SCHEMA",
+    "SUPPORTED",
+    "Difference",
+    "Draft",
+    "Escalation",
+    "Feature",
+    "Hold",
+    "InvalidPolicy",
+    "Listed",
+    "Match",
+    "Member",
+    "Policy",
+    "Pool",
+    "Profile",
+    "Requirement",
+    "Reroute",
+    "Rule",
+    "Sla",
+    "SlaClock",
+    "Step",
+    "Sticky",
+    "Strategy",
+    "StrategyKind",
+    "Unreadable",
+    "agent_id",
+    "differences",
+    "enrol",
+    "from_document",
+    "groups_of",
+    "in_second_form",
+    "is_first",
+    "joined_and_left",
+    "members_document",
+    "of_lead",
+    "of_match",
+    "read_draft",
+    "read_json",
+    "read_yaml",
+    "to_document",
+    "unsupported",
+    "with_members",
+]

@@ -1,0 +1,228 @@
+"""The requirement classes of a pool: those members who meet what is asked for a lead, each set with a strategy of its own.
+
+Everyone is a class too, number 0. A class is kept from its first turn on, and numbered then; until then it is made again
+whenever it is asked for, so that asking changes nothing. Of too many, the one unused for longest is dropped, its counters
+kept in the sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from enum import IntEnum
+from typing import Any
+from uuid import UUID
+
+from services.router.domain.rotation import PARTS, Counters, split
+from services.router.domain.strategies.registry import make
+from services.router.domain.strategies.requirement_class import Changes, MemberSets, RequirementClass
+from services.router.domain.strategies.standings import Standings
+from services.router.domain.strategies.strategy import Plan, Way
+
+EVERYONE = 0
+_MOST = 256
+_REMEMBERED_CHANGES = 1_024
+_NOBODY = nullcontext()
+
+
+class Part(IntEnum):
+    """A member's part in the turns of a pool."""
+
+    NONE = 0
+    EARNS = 1  # is entitled to its share and receives nothing: away with catch-up
+    RECEIVES = 2
+
+
+class Classes:
+    """Made with the class of everyone, which goes on with `carried`; nobody may receive at first."""
+
+    def __init__(self, way: Way, standings: Standings, carried: Mapping[UUID, Counters]) -> None:
+        self._way, self._standings = way, standings
+        self._sets = MemberSets(standings.members)
+        self._parts = dict.fromkeys(standings.members, Part.NONE)
+        self._changes = Changes(_REMEMBERED_CHANGES)
+        self.everyone = self._new(standings.members, carried, {})
+        self._classes: dict[int, RequirementClass] = {}
+        self._numbers: dict[frozenset[UUID], int] = {self.everyone.members: EVERYONE}
+        self._last_number = EVERYONE
+        self._past: dict[UUID, Counters] = {}  # of classes that were dropped
+        self._draft: RequirementClass | None = None
+
+    def __getitem__(self, number: int) -> RequirementClass:
+        """Raises KeyError for a class that there is not (any more)."""
+        return self.everyone if number == EVERYONE else self._up_to_date(self._classes[number])
+
+    def __contains__(self, number: int) -> bool:
+        return number == EVERYONE or number in self._classes
+
+    @property
+    def receiving(self) -> tuple[UUID, ...]:
+        """Those who may receive, by id. O(n)."""
+        return tuple(agent_id for agent_id, part in self._parts.items() if part is Part.RECEIVES)
+
+    def with_member(self, agent_id: UUID) -> Iterator[RequirementClass]:
+        yield self.everyone
+        for held in self._classes.values():
+            if agent_id in held.members:
+                yield held
+
+    def set(self, agent_id: UUID, part: Part) -> None:
+        if self._parts[agent_id] is not part:
+            self._parts[agent_id] = part
+            self._apply(agent_id, self.everyone)
+            self._changes.add(agent_id)
+
+    def refresh(self, agent_id: UUID) -> None:
+        """The member's standing changed, or what the pool owes."""
+        self.everyone.strategy.refresh(agent_id)
+        self._changes.add(agent_id)
+        self._draft = None
+
+    def of(self, among: frozenset[UUID] | None) -> RequirementClass:
+        """The class of these members (None: everyone), as it stands."""
+        number = EVERYONE if among is None else self._numbers.get(among)
+        if number is not None:
+            return self[number]
+        if self._draft is None or self._draft.members != among:
+            self._draft = self._seed(among or frozenset())
+        return self._up_to_date(self._draft)
+
+    def name(self, among: frozenset[UUID] | None) -> int | str:
+        """A class's number; of one that is not kept yet, its members as text."""
+        number = EVERYONE if among is None else self._numbers.get(among)
+        return self._sets.to_text(among or ()) if number is None else number
+
+    def named(self, name: int | str) -> RequirementClass:
+        """The reverse of `name`. Raises KeyError for a number that there is not (any more)."""
+        return self[name] if isinstance(name, int) else self.of(self._sets.from_text(name))
+
+    def keep(self, held: RequirementClass) -> int:
+        """Numbers a class, where it is not numbered yet; returns its number."""
+        if held.members not in self._numbers:
+            self._last_number += 1
+            self._add(self._last_number, held)
+            self._draft = None
+            if len(self._classes) > _MOST:
+                self._drop(min(self._classes, key=lambda number: self._classes[number].used or self._standings.taken + 1))
+        return self._numbers[held.members]
+
+    def counters(self, agent_id: UUID) -> Counters | None:
+        """A member's, over all classes; None where the strategy keeps none of it."""
+        found = self.everyone.counters(agent_id)
+        if found is None:
+            return None
+        for held in self._classes.values():
+            if agent_id in held.members:
+                found += held.counters(agent_id) or Counters()
+        return found + self._past.get(agent_id, Counters())
+
+    def give_back(self, agent_id: UUID, held: RequirementClass) -> None:
+        """Undoes a turn in the class; where the member received none in it, since that was in a dropped one, in the sums."""
+        kept = held.counters(agent_id)
+        if kept is None or kept.received:
+            held.strategy.give_back(agent_id)
+        else:
+            self._past[agent_id] = self._past.get(agent_id, Counters()) + Counters(0, -1)
+
+    def snapshot(self) -> dict[str, Any]:
+        return {
+            "everyone": to_document(self.everyone.kept),
+            "last_number": self._last_number,
+            "classes": [self._document(number, held) for number, held in self._classes.items()],
+            "past": to_document(self._past),
+        }
+
+    @classmethod
+    def restore(cls, way: Way, standings: Standings, document: Mapping[str, Any]) -> Classes:
+        """The classes of which `snapshot` made this document, with nobody admitted."""
+        classes = cls(way, standings, from_document(document["everyone"]))
+        classes._last_number, classes._past = document["last_number"], from_document(document["past"])
+        for one in document["classes"]:
+            seeds = {UUID(agent_id): seed for agent_id, seed in one["seeds"].items()}
+            held = classes._new(classes._sets.from_text(one["members"]), from_document(one["counters"]), seeds)
+            held.used = one["used"]
+            classes._add(one["number"], held)
+        return classes
+
+    def _up_to_date(self, held: RequirementClass) -> RequirementClass:
+        if held is not self.everyone:
+            for agent_id in self._changes.since(held.read, held.members):
+                self._apply(agent_id, held)
+                held.strategy.refresh(agent_id)
+            held.read = self._changes.number
+        return held
+
+    def _apply(self, agent_id: UUID, held: RequirementClass) -> None:
+        part = self._parts[agent_id]
+        if part is Part.RECEIVES:
+            held.strategy.admit(agent_id)
+        else:
+            held.strategy.withdraw(agent_id, earning=part is Part.EARNS)
+
+    def _seed(self, members: frozenset[UUID]) -> RequirementClass:
+        """A class that begins with what the pool owes its members, in proportion to each other.
+
+        Beginning level would give the first turn of each class to the same member, and all turns where classes are many.
+        """
+        ordered = sorted(members)
+        owed = [(self.counters(agent_id) or Counters()).difference for agent_id in ordered]
+        level = split(sum(owed), [self._standings[agent_id].weight for agent_id in ordered]) if ordered else []
+        seeds = {one: mine - part for one, mine, part in zip(ordered, owed, level, strict=True)}
+        return self._new(ordered, {one: Counters(seed, 0) for one, seed in seeds.items()}, seeds)
+
+    def _new(self, members: Iterable[UUID], carried: Mapping[UUID, Counters], seeds: Mapping[UUID, int]) -> RequirementClass:
+        if seeds:  # everyone's ties are by id
+            members = sorted(members, key=lambda one: (-seeds[one], self._standings[one].tie, one))
+        ordered = tuple(members)
+        strategy = make(Plan(self._way, ordered, self._standings, make, carried))
+        held = RequirementClass(frozenset(ordered), strategy, seeds, self._changes.number)
+        for agent_id in ordered:
+            if self._parts[agent_id] is not Part.NONE:
+                self._apply(agent_id, held)
+        return held
+
+    def _add(self, number: int, held: RequirementClass) -> None:
+        self._classes[number] = held
+        self._numbers[held.members] = number
+
+    def _drop(self, number: int) -> None:
+        held = self._classes.pop(number)
+        del self._numbers[held.members]
+        for agent_id in held.members:
+            if counters := held.counters(agent_id):
+                self._past[agent_id] = self._past.get(agent_id, Counters()) + counters
+
+    def _document(self, number: int, held: RequirementClass) -> dict[str, Any]:
+        return {
+            "number": number,
+            "members": self._sets.to_text(held.members),
+            "seeds": {str(agent_id): seed for agent_id, seed in sorted(held.seeds.items())},
+            "counters": to_document(held.kept),
+            "used": held.used,
+        }
+
+
+def sitting_out(of: RequirementClass, without: Collection[UUID]) -> AbstractContextManager[None]:
+    """Takes members out of a class for one turn."""
+    return _sitting_out(of, without) if without else _NOBODY
+
+
+@contextmanager
+def _sitting_out(of: RequirementClass, without: Collection[UUID]) -> Iterator[None]:
+    out = sorted(one for one in without if one in of.members and of.strategy.is_eligible(one))
+    for agent_id in out:
+        of.strategy.withdraw(agent_id)
+    try:
+        yield
+    finally:
+        for agent_id in out:
+            of.strategy.admit(agent_id)
+
+
+def to_document(counters: Mapping[UUID, Counters]) -> dict[str, list[int]]:
+    # The difference and not what was entitled: it stays small, and so within what any reader of JSON can hold.
+    return {str(agent_id): [one.difference, one.received] for agent_id, one in sorted(counters.items())}
+
+
+def from_document(document: Mapping[str, list[int]]) -> dict[UUID, Counters]:
+    return {UUID(one): Counters(PARTS * received + owed, received) for one, (owed, received) in document.items()}

@@ -1,0 +1,11 @@
+"""Fewest so far: whoever received fewest leads for its weight. A new member starts level, not at nought."""
+
+from __future__ import annotations
+
+from services.router.domain.strategies.line import Line
+from services.router.domain.strategies.standings import Standing, rate
+
+
+class Fewest(Line):
+    def key(self, one: Standing) -> tuple[int, ...]:
+        return (rate(one),)

@@ -1,0 +1,96 @@
+"""Members in line by a key of their standing: what fewest, least open and most spare have in common."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from heapq import heapify, heappop, heappush
+from uuid import UUID
+
+from services.router.domain.rotation import Counters
+from services.router.domain.strategies.standings import Standing
+from services.router.domain.strategies.strategy import Offer, Plan
+
+_Place = tuple[tuple[int, ...], int, int, int, UUID]
+_SLACK = 16
+
+
+class Line:
+    """A heap of those who may receive, least key first; of equals, whoever has waited longest since its last turn.
+
+    Lazy deletion: a member's places but the latest are outdated, and dropped when they come to the top or outnumber the
+    rest. O(log n) a change.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._standings = plan.standings
+        self._heap: list[_Place] = []
+        self._present: dict[UUID, int] = {}  # the number of each member's place that counts
+        self._number = 0
+
+    def key(self, one: Standing) -> tuple[int, ...]:
+        """The less, the sooner; of equal length for all."""
+        raise NotImplementedError
+
+    @property
+    def eligible_count(self) -> int:
+        return len(self._present)
+
+    def is_eligible(self, agent_id: UUID) -> bool:
+        return agent_id in self._present
+
+    def admit(self, agent_id: UUID) -> None:
+        if agent_id not in self._present:
+            self._push(agent_id)
+
+    def withdraw(self, agent_id: UUID, *, earning: bool = False) -> None:
+        self._present.pop(agent_id, None)
+        self._tidy()
+
+    def refresh(self, agent_id: UUID) -> None:
+        if agent_id in self._present:
+            self._push(agent_id)
+            self._tidy()
+
+    def peek(self, now: datetime, *, offered: bool = False) -> UUID | Offer | None:
+        while self._heap and self._is_outdated(self._heap[0]):
+            heappop(self._heap)
+        return self._heap[0][-1] if self._heap else None
+
+    def ahead(self, count: int) -> tuple[UUID, ...]:
+        """The first so many in line, in order. O(count log n)."""
+        found: list[_Place] = []
+        while self._heap and len(found) < count:
+            place = heappop(self._heap)
+            if not self._is_outdated(place):
+                found.append(place)
+        for place in found:
+            heappush(self._heap, place)
+        return tuple(place[-1] for place in found)
+
+    def take(self, agent_id: UUID) -> None:
+        """Nothing: the standing says it all."""
+
+    give_back = reweight = take
+
+    def adjust(self, agent_id: UUID, parts: int) -> None:
+        """Nothing: the standing says it all."""
+
+    def counters(self, agent_id: UUID) -> Counters | None:
+        return None
+
+    def share(self, agent_id: UUID) -> int:
+        return 0
+
+    def _push(self, agent_id: UUID) -> None:
+        one = self._standings[agent_id]
+        self._number += 1
+        self._present[agent_id] = self._number
+        heappush(self._heap, (self.key(one), one.last, one.tie, self._number, agent_id))
+
+    def _is_outdated(self, place: _Place) -> bool:
+        return self._present.get(place[-1]) != place[-2]
+
+    def _tidy(self) -> None:
+        if len(self._heap) > 2 * len(self._present) + _SLACK:
+            self._heap = [place for place in self._heap if not self._is_outdated(place)]
+            heapify(self._heap)

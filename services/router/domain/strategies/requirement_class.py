@@ -1,0 +1,87 @@
+"""One requirement class, and how it learns of changes.
+
+A class learns of changes when it is next used: the pool writes down whose standing changed, and a class reads on from
+where it stopped, or looks at all of its members where that is shorter. So a change costs the same however many classes
+there are, and a class that nobody asks for costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from services.router.domain.rotation import Counters
+from services.router.domain.strategies.strategy import Strategy
+
+
+@dataclass(slots=True, eq=False)
+class RequirementClass:
+    """`seeds` are the differences with which its counters began: borrowed from the pool, and in no sum. `used` is a turn's place."""
+
+    members: frozenset[UUID]
+    strategy: Strategy
+    seeds: Mapping[UUID, int]
+    read: int
+    used: int = 0
+
+    @property
+    def kept(self) -> dict[UUID, Counters]:
+        """The counters with which a class like this one would go on."""
+        return {one: found for one in self.members if (found := self.strategy.counters(one))}
+
+    def counters(self, agent_id: UUID) -> Counters | None:
+        """What a member was entitled to and received in this class."""
+        found = self.strategy.counters(agent_id)
+        return Counters(found.entitled - self.seeds.get(agent_id, 0), found.received) if found else None
+
+
+@dataclass(slots=True)
+class Changes:
+    """Whose standing changed, in order; `keep` is how many of the latest are remembered."""
+
+    keep: int
+    _dropped: int = 0
+    _agents: list[UUID] = field(default_factory=list)
+
+    @property
+    def number(self) -> int:
+        return self._dropped + len(self._agents)
+
+    def add(self, agent_id: UUID) -> None:
+        self._agents.append(agent_id)
+        if len(self._agents) > 2 * self.keep:
+            del self._agents[: self.keep]
+            self._dropped += self.keep
+
+    def since(self, number: int, members: frozenset[UUID]) -> Iterable[UUID]:
+        """Those of the members who may have changed since, each once, in an order that is always the same."""
+        if number == self.number:
+            return ()
+        if number < self._dropped or self.number - number > 2 * len(members):
+            return sorted(members)
+        return dict.fromkeys(one for one in self._agents[number - self._dropped :] if one in members)
+
+
+class MemberSets:
+    """A pool's members by id, and sets of them as text: a bit for each, in hexadecimal."""
+
+    def __init__(self, members: Sequence[UUID]) -> None:
+        self._ids = members
+        self._ranks = {agent_id: rank for rank, agent_id in enumerate(members)}
+
+    def to_text(self, members: Iterable[UUID]) -> str:
+        """Raises KeyError for one who is no member."""
+        bits = bytearray((len(self._ids) + 7) // 8)
+        for agent_id in members:
+            rank = self._ranks[agent_id]
+            bits[rank >> 3] |= 1 << (rank & 7)
+        return bits.hex()
+
+    def from_text(self, text: str) -> frozenset[UUID]:
+        return frozenset(self._read(bytes.fromhex(text)))
+
+    def _read(self, bits: bytes) -> Iterator[UUID]:
+        for rank, agent_id in enumerate(self._ids):
+            if bits[rank >> 3] >> (rank & 7) & 1:
+                yield agent_id

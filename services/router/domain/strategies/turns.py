@@ -1,0 +1,206 @@
+"""Whose turn it is in one pool: its strategy, its requirement classes, and what everyone was entitled to and received.
+
+This is what a group's state holds for each pool. It says who may receive and what was given out, and asks `peek`; all of
+that is deterministic, and asking changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.router.domain.rotation import PARTS, Counters, Rotation
+from services.router.domain.strategies.classes import EVERYONE, Classes, Part, sitting_out
+from services.router.domain.strategies.standings import Seat, Standings
+from services.router.domain.strategies.strategy import Offer, Way
+
+
+class Turns:
+    """The turns of a pool. Members are fixed, nobody may receive at first.
+
+    A pool of an older group goes on with its `counters()` as `carried` and its `snapshot()` as `document`; who is in neither
+    starts level. `restore` reads a snapshot back whole.
+    """
+
+    def __init__(
+        self,
+        pool: str,
+        way: Way,
+        seats: Iterable[Seat],
+        carried: Mapping[UUID, Counters] | None = None,
+        *,
+        document: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.way = way
+        self._standings = Standings(pool, seats)
+        measured = _read_standings(self._standings, carried or {}, document or {"taken": 0, "members": []})
+        self._classes = Classes(way, self._standings, carried or {})
+        self._measure = self._new_measure(measured)
+
+    @property
+    def members(self) -> tuple[UUID, ...]:
+        """All members, by id."""
+        return self._standings.members
+
+    @property
+    def eligible(self) -> tuple[UUID, ...]:
+        """Those who may receive, by id. O(n): for looking, not for deciding."""
+        return self._classes.receiving
+
+    def __contains__(self, agent_id: object) -> bool:
+        return agent_id in self._standings
+
+    def weight(self, agent_id: UUID) -> int:
+        return self._standings[agent_id].weight
+
+    def eligible_count(self, among: frozenset[UUID] | None = None) -> int:
+        """How many may receive, of all or of a set of members."""
+        return self._classes.of(among).strategy.eligible_count
+
+    def admit(self, agent_id: UUID) -> None:
+        """Lets a member receive from the next turn on."""
+        self._classes.set(agent_id, Part.RECEIVES)
+
+    def withdraw(self, agent_id: UUID, *, earning: bool = False) -> None:
+        """Lets a member sit out; with `earning` (leave with catch-up, and no other gate) it stays entitled to its share."""
+        self._classes.set(agent_id, Part.EARNS if earning else Part.NONE)
+
+    def changed(self, agent_id: UUID, *, open: int, capacity: int | None) -> None:
+        """Takes what a member holds of open work, and its cap of it, both in one unit."""
+        one = self._standings[agent_id]
+        if (one.open, one.capacity) != (open, capacity):
+            one.open, one.capacity = open, capacity
+            self._classes.refresh(agent_id)
+
+    def peek(
+        self,
+        now: datetime,
+        *,
+        among: frozenset[UUID] | None = None,
+        without: Collection[UUID] = (),
+        offered: bool = False,
+    ) -> UUID | Offer | None:
+        """Who gets the next lead, of all or of the members who meet what is asked; None where nobody may.
+
+        `without` are members who shall not get this one, such as those who sent it back. `offered`: nobody claimed it.
+        """
+        of = self._classes.of(among)
+        with sitting_out(of, without):
+            return of.strategy.peek(now, offered=offered)
+
+    def name(self, among: frozenset[UUID] | None) -> int | str:
+        """The class of these members, as `take` reads it and a ledger entry keeps it: a number, or the members as text."""
+        return self._classes.name(among)
+
+    def take(self, agent_id: UUID, *, of: int | str = EVERYONE, without: Collection[UUID] = ()) -> int:
+        """Gives the agent a turn of a class, with the same `without` as in `peek`; returns the class's number for `give_back`.
+
+        Raises KeyError for one who is not in the pool or the class, and for a class that there is not.
+        """
+        taken = self._classes.named(of)
+        if agent_id not in taken.members:
+            raise KeyError(agent_id)
+        number = self._classes.keep(taken)
+        self._standings.take(agent_id)
+        with sitting_out(taken, without):
+            taken.strategy.take(agent_id)
+        if self._measure:
+            self._measure.take(agent_id)
+        taken.used = self._standings.taken
+        self._classes.refresh(agent_id)
+        return number
+
+    def give_back(self, agent_id: UUID, *, of: int = EVERYONE) -> None:
+        """Undoes a turn of the agent: exactly where the same may receive as then, else in the present shares.
+
+        Admit whoever the returned lead frees first. Raises ValueError where the agent has received no turn. A class that was
+        dropped meanwhile is answered for by everyone's.
+        """
+        given = self._classes[of if of in self._classes else EVERYONE]
+        self._standings.give_back(agent_id)
+        self._classes.give_back(agent_id, given)
+        if self._measure:
+            self._measure.give_back(agent_id)
+        self._classes.refresh(agent_id)
+
+    def adjust(self, agent_id: UUID, parts: int) -> None:
+        """Changes what a member is entitled to by so many PARTS of a turn, in the class of everyone."""
+        self._classes.everyone.strategy.adjust(agent_id, parts)
+        if self._measure:
+            self._measure.adjust(agent_id, parts)
+        self._standings[agent_id].level_at -= parts
+        self._classes.refresh(agent_id)
+
+    def reweight(self, agent_id: UUID, weight: int) -> None:
+        """Changes shares from the next turn on; differences stay, and what counts as received stays in proportion."""
+        one = self._standings[agent_id]
+        one.level_at = one.counted * weight // one.weight - PARTS * one.received
+        one.weight = weight
+        if self._measure:
+            self._measure.reweight(agent_id, weight)
+        for held in self._classes.with_member(agent_id):
+            held.strategy.reweight(agent_id)
+        self._classes.refresh(agent_id)
+
+    def counters(self, agent_id: UUID) -> Counters:
+        """What a member was entitled to and received, over all classes."""
+        found = self._classes.counters(agent_id)
+        return self._measured(agent_id) if found is None else found
+
+    def share(self, agent_id: UUID, *, among: frozenset[UUID] | None = None, without: Collection[UUID] = ()) -> int:
+        """PARTS that this member is entitled to of the next turn of these members; 0 for one who is not among them."""
+        of = self._classes.of(among)
+        if agent_id not in of.members:
+            return 0
+        if self._measure and of.counters(agent_id) is None:
+            return self._measure.share(agent_id)
+        with sitting_out(of, without):
+            return of.strategy.share(agent_id)
+
+    def snapshot(self) -> dict[str, Any]:
+        """What must be remembered, as data that JSON can carry; who may receive is not in it, nor open work."""
+        members = [self._member_document(agent_id) for agent_id in self.members]
+        return {"taken": self._standings.taken, "members": members, **self._classes.snapshot()}
+
+    @classmethod
+    def restore(cls, pool: str, way: Way, document: Mapping[str, Any]) -> Turns:
+        """The turns of which `snapshot` made this document, with nobody admitted."""
+        seats = [Seat(UUID(one["agent_id"]), one["weight"], one["level"], one["percent"]) for one in document["members"]]
+        turns = cls(pool, way, seats, document=document)
+        turns._classes = Classes.restore(way, turns._standings, document)
+        return turns
+
+    def _new_measure(self, measured: Mapping[UUID, Counters]) -> Rotation | None:
+        """Measures strategies that keep no entitlement: everyone's part by weight of all that the pool gives out."""
+        if all(self._classes.everyone.counters(agent_id) for agent_id in self.members):
+            return None
+        measure = Rotation({agent_id: self.weight(agent_id) for agent_id in self.members}, measured)
+        for agent_id in self.members:
+            measure.withdraw(agent_id, earning=True)
+        return measure
+
+    def _measured(self, agent_id: UUID) -> Counters:
+        return self._measure.counters(agent_id) if self._measure else self.counters(agent_id)
+
+    def _member_document(self, agent_id: UUID) -> dict[str, Any]:
+        one = self._standings[agent_id]
+        seat = {"agent_id": str(agent_id), "weight": one.weight, "level": one.level, "percent": one.percent}
+        return {**seat, **one.to_document(), "owed": self._measured(agent_id).difference}
+
+
+def _read_standings(standings: Standings, carried: Mapping[UUID, Counters], document: Mapping[str, Any]) -> dict[UUID, Counters]:
+    """Takes what is known of each member; returns what they are measured by."""
+    known = {UUID(one["agent_id"]): one for one in document["members"]}
+    standings.taken = document["taken"]
+    measured = dict(carried)
+    for agent_id in standings.members:
+        one = standings[agent_id]
+        if found := known.get(agent_id):
+            one.received, one.level_at, one.turns = found["received"], found["level_at"], list(found["turns"])
+            measured[agent_id] = Counters(PARTS * one.received + found["owed"], one.received)
+        elif agent_id in carried:
+            one.received = carried[agent_id].received
+    standings.calibrate(one for one in standings.members if one not in known and one not in carried)
+    return measured

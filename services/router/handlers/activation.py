@@ -1,0 +1,89 @@
+"""Activation: a policy version takes effect.
+
+Groups that change are closed and opened anew, and queues are drained of all who may be served now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from services.router import store
+from services.router.domain import Counters, GroupState, Policy, copy_calendars, groups_of, members_document
+from services.router.handlers.desk import Desk
+from services.router.handlers.memory import ActivePolicy, with_groups
+from services.router.handlers.queue import drain
+from shared.contracts.envelope import Cause
+from shared.db.uow import UnitOfWork
+from shared.errors import FieldError, Refused
+from shared.rules import Problem
+
+
+async def take_effect(before: ActivePolicy, policy: Policy, uow: UnitOfWork, *, by: str, cause: Cause) -> None:
+    """Makes a stored version the active one; its members are enrolled and it has no errors.
+
+    Holds the policy's lock exclusively, so no decision is under way. Groups that change are closed and new ones opened with recounted
+    counts and the entitlements of before; groups that stay keep their ledgers.
+    """
+    await store.activate_policy(uow, policy.version, members_document(policy), by)
+    after = await _regroup(uow, before, policy)
+    await _settle_queues(uow, after, cause)
+
+
+def refused(problems: Sequence[Problem], at: str = "") -> Refused:
+    """422: names the fields; where the request is about one part of the policy, relative to that part."""
+    errors = [FieldError(problem.path.removeprefix(at) or "/", placed(problem)) for problem in problems]
+    detail = "; ".join(f"{error.field}: {error.message}" for error in errors)
+    return Refused(422, "invalid", detail=detail, errors=errors)
+
+
+def placed(problem: Problem) -> str:
+    """The message, with the place in a condition's text."""
+    return f"{problem.message} (line {problem.line}, column {problem.column})" if problem.line else problem.message
+
+
+async def _regroup(uow: UnitOfWork, before: ActivePolicy, policy: Policy) -> ActivePolicy:
+    same = {
+        pools: id
+        for id, pools in before.groups.items()
+        if all(before.policy.pools[pool] == policy.pools.get(pool) for pool in pools)
+    }
+    wanted = groups_of(policy)
+    kept = {same[pools]: pools for pools in wanted if pools in same}
+    closing = [id for id in before.groups if id not in kept]
+    desk = Desk(uow, before)
+    await desk.lock(closing)
+    carried: dict[str, dict[UUID, Counters]] = {}
+    for state in desk.states.values():
+        carried |= state.counters()
+    await store.close_groups(uow, closing)
+    groups = dict(kept)
+    for pools in wanted:
+        if pools not in same:
+            groups[await _open_group(uow, policy, pools, carried)] = pools
+    return with_groups(policy, groups)
+
+
+async def _open_group(
+    uow: UnitOfWork, policy: Policy, pools: frozenset[str], carried: Mapping[str, Mapping[UUID, Counters]]
+) -> int:
+    members = sorted({member.agent_id for name in pools for member in policy.pools[name].members})
+    agents = await store.agents_as_they_are(uow, members)
+    calendars = copy_calendars({name for agent in agents.values() for name in agent.settings.holidays}, uow.now.year)
+    state = GroupState([policy.pools[name] for name in sorted(pools)], agents, now=uow.now, carried=carried, calendars=calendars)
+    return await store.insert_group(uow, sorted(pools), policy.version, state.snapshot())
+
+
+async def _settle_queues(uow: UnitOfWork, active: ActivePolicy, cause: Cause) -> None:
+    """Leads that waited for a pool that is no more are matched again; then everybody who may receive does."""
+    desk = Desk(uow, active)
+    waiting = await store.pools_with_queue(uow, active.policy.pools)
+    stranded = await store.queued_outside(uow, active.policy.pools)
+    leads = await store.lock_leads(uow, stranded)
+    if leads:
+        moves = [(lead, desk.match(leads[lead])) for lead in stranded]
+        await store.move_queue(uow, [(lead, match.pool, match.rule) for lead, match in moves])
+        waiting |= {match.pool for _, match in moves}
+    await desk.lock({active.group_of_pool[pool] for pool in waiting})
+    await drain(desk, waiting, cause)
+    await desk.write()

@@ -1,0 +1,99 @@
+"""Agents: made and changed, one or a whole list. Each change that can free somebody drains the queues of the group that it touches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from services.router import store
+from services.router.domain import Entry, InvalidSettings, Settings, agent_changed, change_settings, copy_calendars
+from services.router.handlers.desk import Desk
+from services.router.handlers.queue import drain
+from services.router.store import Standing
+from shared.contracts.envelope import Cause
+from shared.db.uow import Row, UnitOfWork
+from shared.errors import FieldError, Refused, invalid, not_found
+
+OfAgent = Callable[[int, datetime], Entry]
+"""Makes the ledger entry that tells a group of a change, from its number and time."""
+
+
+async def create_agent(values: Mapping[str, Any], uow: UnitOfWork, *, by: str) -> Row:
+    """A new agent; in no pool yet, so nobody's turn changes. Raises Refused (409, 422)."""
+    id = uow.clock.uuid7()
+    settings = _settings(Settings(), values)
+    await _check_manager(uow, id, settings)
+    await store.insert_agents(uow, [Standing(id, settings)], by)
+    return await agent_row(uow, id)
+
+
+async def change_agent(id: UUID, changes: Mapping[str, Any], uow: UnitOfWork, *, by: str, cause: Cause) -> Row:
+    """Changes settings; the group is told, and its queues are drained. Lowering a cap takes no lead away.
+
+    Raises Refused (404, 409, 422).
+    """
+    desk, standing = await open_agent(uow, id)
+    settings = _settings(standing.settings, changes)
+    if settings == standing.settings:
+        return await agent_row(uow, id)
+    await _check_manager(uow, id, settings)
+    await store.update_agents(uow, [standing._replace(settings=settings)], "settings", by)
+    await tell_groups(desk, {id: told(id, settings, uow)}, cause)
+    return await agent_row(uow, id)
+
+
+async def open_agent(uow: UnitOfWork, id: UUID) -> tuple[Desk, Standing]:
+    """The agent as it is, its group and its row locked. Raises Refused (404)."""
+    desk = await Desk.open(uow)
+    await desk.lock(groups_of_agents(desk, [id]))
+    found = await store.lock_agents(uow, [id])
+    if id not in found:
+        raise not_found("agent", id)
+    return desk, found[id]
+
+
+async def tell_groups(desk: Desk, changes: Mapping[UUID, OfAgent], cause: Cause) -> None:
+    """Enters what changed of agents into the ledgers of their groups, which are locked, and gives out what that lets them receive."""
+    for id, entry_of in sorted(changes.items()):
+        if held := desk.state_of_agent(id):
+            group, state = held
+            desk.append(group, entry_of(state.number + 1, state.last_now))
+    await desk.write()
+    if groups := groups_of_agents(desk, changes):
+        await drain(desk, {pool for group in groups for pool in desk.active.groups[group]}, cause)
+
+
+def told(id: UUID, settings: Settings, uow: UnitOfWork) -> OfAgent:
+    return partial(agent_changed, agent_id=id, settings=settings, calendars=copy_calendars(settings.holidays, uow.now.year))
+
+
+async def agent_row(uow: UnitOfWork, id: UUID) -> Row:
+    row = await store.get_agent(uow, id)
+    if row is None:
+        raise not_found("agent", id)
+    return row
+
+
+def groups_of_agents(desk: Desk, ids: Iterable[UUID]) -> set[int]:
+    """The groups of those of these agents that are in a pool."""
+    groups = (desk.active.group_of_agent.get(id) for id in ids)
+    return {group for group in groups if group is not None}
+
+
+def _settings(settings: Settings, changes: Mapping[str, Any]) -> Settings:
+    try:
+        return change_settings(settings, changes)
+    except InvalidSettings as error:
+        raise _refused(error) from error
+
+
+async def _check_manager(uow: UnitOfWork, id: UUID, settings: Settings) -> None:
+    if settings.manager_id == id or (settings.manager_id and await store.get_agent(uow, settings.manager_id) is None):
+        raise invalid("/manager_id", "is no other agent")
+
+
+def _refused(error: InvalidSettings) -> Refused:
+    return Refused(422, "invalid", detail=str(error), errors=[FieldError(one.path, one.message) for one in error.problems])

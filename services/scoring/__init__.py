@@ -2,6 +2,6 @@
 
 consumes: leads.received (LeadReceived, and what it passes on), leads.tracked (StageChanged)
 emits: leads.scored (LeadScored, and passed on LeadMerged, LeadUnmerged, LeadErased)
-owns: schema scoring (scorecards, leads) · serves: /v1/scorecards, /v1/scores
+owns: schema scoring (scorecards, definitions, leads, their activities and history) · serves: /v1/scorecards, /v1/qualifications, /v1/scores
 settings prefix: SCORING_
 """

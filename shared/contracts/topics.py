@@ -56,8 +56,7 @@ TOPIC_OF = {topic.owner: topic for topic in TOPICS}
 TAKES: dict[str, tuple[tuple[Topic, type[Event]], ...]] = {
     "intake": (),
     "scoring": (
-        (LEADS_RECEIVED, LeadReceived),
-        *((LEADS_RECEIVED, event) for event in PASSED_ON),
+        *((LEADS_RECEIVED, event) for event in LEADS_RECEIVED.events),
         (LEADS_TRACKED, StageChanged),
     ),
     "router": (

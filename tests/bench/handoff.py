@@ -156,11 +156,11 @@ class Handoff:
             agents.append(made.raise_for_status().json()["id"])
         pools = {name: {"members": [{"agent_id": id} for id in agents[n::3]]} for n, name in enumerate(("us", "eu", "default"))}
         rules = [
-            {"name": "states", "when": [{"field": "country", "op": "==", "value": "US"}], "pool": "us"},
-            {"name": "europe", "when": [{"field": "country", "op": "in", "value": ["DE", "FR"]}], "pool": "eu"},
+            {"name": "states", "when": "country == 'US'", "pool": "us"},
+            {"name": "europe", "when": "country in ['DE', 'FR']", "pool": "eu"},
         ]
-        policy = {"pools": pools, "rules": rules, "default_pool": "default"}
-        (await client.post(f"{router}/v1/policies", json=policy)).raise_for_status()
+        policy = {"pools": pools, "rules": rules, "default": "default"}
+        (await client.post(f"{router}/v1/policies?activate=true", json=policy)).raise_for_status()
 
     async def _delete_topics(self) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self._kafka)

@@ -76,7 +76,9 @@ def test_an_example_is_read_and_written_again_without_loss(path: Path) -> None:
 @pytest.mark.parametrize("kind", PUBLISHED)
 def test_each_event_has_a_full_and_a_minimal_example(kind: type[Event]) -> None:
     schema = schema_of(kind)
-    full, minimal = golden(kind, "full")["data"], golden(kind, "minimal")["data"]
+    # What was added since an example was published is in a later one: full-2, full-3.
+    newest = max(folder_of(kind).glob("full*.json"), key=lambda path: path.stem)
+    full, minimal = load(newest)["data"], golden(kind, "minimal")["data"]
     assert set(full) == set(schema["properties"])
     assert set(minimal) == set(schema["required"])
     for name, inner in schema["properties"].items():

@@ -24,6 +24,7 @@ from tests.support.refusals import (
 
 async def test_routes_of_administrators(world: Running) -> None:
     scorecard = (await world.client.get("/v1/scorecards/active")).json()["document"]
+    qualification = (await world.client.get("/v1/qualifications/active")).json()["document"]
     policy = {"pools": {"default": {"members": []}}, "default_pool": "default"}
     routes: list[tuple[str, str, dict[str, Any], str]] = [
         ("POST", "/v1/sources", {"name": "other"}, "name"),
@@ -31,6 +32,7 @@ async def test_routes_of_administrators(world: Running) -> None:
         ("PATCH", f"/v1/agents/{world.agent}", {"name": "ann"}, "name"),
         ("POST", "/v1/policies", policy, "default_pool"),
         ("POST", "/v1/scorecards", scorecard, "name"),
+        ("POST", "/v1/qualifications", qualification, "name"),
     ]
     for method, path, good, text in routes:
         await world.refused(*of_any_json_route(method, path, good, text), *of_pydantic_route(method, path, good, text))
@@ -38,6 +40,11 @@ async def test_routes_of_administrators(world: Running) -> None:
         ("PATCH", f"/v1/sources/{world.source}", {"active": True}),
         ("PUT", "/v1/pools/default", {"members": []}),
         ("POST", "/v1/scorecards/preview", {"facts": {}}),
+        ("POST", "/v1/scorecards/1/preview", {"last": 5}),
+        ("POST", "/v1/qualifications/preview", {"facts": {}}),
+        ("POST", "/v1/scores/rescores", {"dry_run": True}),
+        ("PUT", f"/v1/scores/{world.lead}/override", {"grade": "A1", "reason": "x"}),
+        ("PUT", f"/v1/scores/{world.lead}/evidence/budget", {"value": "x", "confidence": 1}),
         ("POST", "/intake/deadletters/redrive", {}),
     ]
     for method, path, good in others:
@@ -49,9 +56,9 @@ async def test_fields_of_administrators(world: Running) -> None:
     scorecard = (await world.client.get("/v1/scorecards/active")).json()["document"]
     nan, member = float("nan"), {"agent_id": str(UUID(int=7))}
 
-    def rules(value: Any) -> bytes:
-        when = [{"field": "budget", "op": ">=", "value": value}]
-        return dumped({**scorecard, "rules": [{"name": "x", "when": when, "points": 1, "reason": "x"}]})
+    def rules(points: Any, when: str = "has_email") -> bytes:
+        rule = {"name": "x", "when": when, "points": points, "reason": "x"}
+        return dumped({**scorecard, "fit": {"rules": [rule]}})
 
     def policy(value: Any) -> bytes:
         rule = {"name": "x", "when": [{"field": "budget", "op": ">=", "value": value}], "pool": "default"}
@@ -83,7 +90,17 @@ async def test_fields_of_administrators(world: Running) -> None:
         Bad("a default that is not there", "/v1/policies", 422, "/default_pool", dumped({"pools": {}, "default_pool": "x"})),
         Bad("NaN in a scorecard", "/v1/scorecards", 422, None, rules(nan)),
         Bad("infinity in a scorecard", "/v1/scorecards", 422, None, rules(float("inf"))),
-        Bad("a huge number in a scorecard", "/v1/scorecards", 422, None, rules(10**400)),
+        Bad("a huge number in a scorecard", "/v1/scorecards", 422, "/fit/rules/0/points", rules(10**400)),
+        Bad("text for points", "/v1/scorecards", 422, "/fit/rules/0/points", rules("1")),
+        Bad("a rule without an end", "/v1/scorecards", 422, "/fit/rules/0/when", rules(1, "has_email" + " && has_email" * 5000)),
+        Bad("a deep rule", "/v1/scorecards", 422, "/fit/rules/0/when", rules(1, "(" * 500 + "has_email" + ")" * 500)),
+        Bad("NUL in a rule", "/v1/scorecards", 422, "/fit", rules(1, "job_title == '\0'")),
+        Bad("half a surrogate pair in a rule", "/v1/scorecards", 422, "/fit", rules(1, "job_title == '\ud800'")),
+        Bad("a preview of too many", "/v1/scorecards/1/preview", 422, "/last", dumped({"last": 1001})),
+        Bad("a preview of nothing", "/v1/scorecards/1/preview", 422, "/", dumped({})),
+        Bad("no such side", "/v1/qualifications/1/approve", 422, "/side", dumped({"side": "finance"})),
+        Bad("no such grade", f"/v1/scores/{world.lead}/override", 422, "/grade", dumped({"grade": "?", "reason": "x"}), "PUT"),
+        Bad("a try that is none", "/v1/scores/rescores", 422, "/dry_run", dumped({"scorecard_version": 1})),
         Bad("NaN in a preview", "/v1/scorecards/preview", 422, None, dumped({"facts": {"budget": nan}})),
         Bad("the default pool", "/v1/pools/default", 409, None, b"", "DELETE"),
     )
@@ -106,6 +123,11 @@ async def test_addresses(world: Running) -> None:
         "/v1/queue": [cursor(huge, naive, str(world.lead)), cursor(1, naive, str(world.lead)), cursor(1, never, str(world.lead))],
         f"/v1/decisions/{world.lead}": [cursor(1)],
         "/v1/scorecards": [cursor(huge)],
+        "/v1/scorecards/activations": [cursor(huge)],
+        "/v1/qualifications": [cursor(huge)],
+        "/v1/scores": [cursor("x"), cursor(5)],
+        f"/v1/scores/{world.lead}/history": [cursor(huge), cursor("x")],
+        "/v1/scores/rescores": [cursor(5)],
         "/router/deadletters": [cursor(huge)],
     }
     forged = ["x", "!!!!", "%F0%9F%92%A9", "a" * 501, cursor(), cursor(None), "W1tbW1tb" * 50]
@@ -127,6 +149,9 @@ async def test_addresses(world: Running) -> None:
         Bad("NUL in a path", "/v1/pools/%00", 400, None, b"", "GET"),
         Bad("a wait that never ends", f"/v1/leads/{world.lead}?wait=inf", 422, "wait", b"", "GET"),
         Bad("a wait that is none", f"/v1/leads/{world.lead}?wait=nan", 422, "wait", b"", "GET"),
+        Bad("a score of no time", f"/v1/scores/{world.lead}?at=2026-01-01T00:00:00", 422, "at", b"", "GET"),
+        Bad("a score before time", f"/v1/scores/{world.lead}?at=0001-01-01T00:00:00%2B14:00", 422, "at", b"", "GET"),
+        Bad("no such outcome", "/v1/scores?outcome=perhaps", 422, "outcome", b"", "GET"),
         Bad("a version that none is", "/v1/policies/0", 422, "version", b"", "GET"),
         Bad("a version beyond", f"/v1/policies/{huge}", 422, "version", b"", "GET"),
         Bad("a letter beyond", f"/router/deadletters/{huge}", 404, None, b"", "GET"),

@@ -17,10 +17,10 @@ import pytest
 
 from services.commands.demo.sample import FOLDER, read_sample
 from services.intake.domain import parse_mapping
-from services.router.domain import from_document as read_policy
 from services.router.domain import lint as lint_policy
-from services.scoring.domain import from_document as read_scorecard
-from services.scoring.domain import lint as lint_scorecard
+from services.router.domain.policy import read_draft
+from services.scoring.domain import qualification, scorecard
+from shared.contracts.vocabulary import FACTS
 from shared.db.embedded import EmbeddedPostgres
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +28,7 @@ README = (ROOT / "README.md").read_text()
 SECONDS = 60  # far more than the demo takes
 SPEED = re.compile(r"Receipt to assignment: p50 (\d+) ms, p99 (\d+) ms \(n = (\d+), .*; 1 waited for a free agent first\)")
 SENDERS = ("website", "social-ads", "marketplace", "partner-api", "trade-show")
-ROW = re.compile(rf"^ (.+?) +({'|'.join(SENDERS)}) +(\d+) ([A-D]) +(.+?)  +(.+?)(?:  +([\d,]+))? *$")
+ROW = re.compile(rf"^ (.+?) +({'|'.join(SENDERS)}) +(-?\d+) ([A-D]\d) +(.+?)  +(.+?)(?:  +([\d,]+))? *$")
 
 
 def run_demo(data: Path) -> subprocess.CompletedProcess[str]:
@@ -121,11 +121,11 @@ def test_the_readmes_example_works_on_the_demos_data(first: subprocess.Completed
     example = "".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL))
     with running(folder) as address:
         script = example.replace("http://127.0.0.1:8080", address).replace(".venv/bin/python", sys.executable)
-        script = script.replace("--role admin", f"--role admin --data {folder}")
+        script = script.replace("services token", f"services token --data {folder}")
         command = ["bash", "-eu", "-o", "pipefail", "-c", script]
         said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert said.returncode == 0, said.stdout + said.stderr
-    assert "urn:handoff:problem" not in said.stdout
+    assert said.stdout.count("urn:handoff:problem") == 1  # the scorecard that is refused, to show how
     assert said.stdout.count('"status":"accepted"') == 2
     assert "Assigned to Robin Hazel in default" in said.stdout
     assert '"stage":"won","previous":"contacted","changed":true' in said.stdout
@@ -144,9 +144,10 @@ def test_the_sample_is_sound() -> None:
     sample = read_sample()
     mappings = {source["name"]: parse_mapping(source["mapping"]) for source in sample.sources}
     assert {delivery.source for delivery in sample.deliveries if delivery.source} <= mappings.keys()
-    assert lint_scorecard(read_scorecard(sample.scorecard)) == []
+    assert scorecard.lint(sample.scorecard, FACTS) == []
+    assert qualification.lint(sample.qualification, FACTS) == []
     ids = {agent["name"]: f"00000000-0000-7000-8000-{number:012d}" for number, agent in enumerate(sample.agents)}
     policy = json.loads((FOLDER / "policy.json").read_text())
     for pool, members in policy["pools"].items():
         policy["pools"][pool] = {"members": [{"agent_id": ids[name], "weight": weight} for name, weight in members.items()]}
-    assert lint_policy(read_policy(1, policy)) == []
+    assert [problem for problem in lint_policy(read_draft(policy, FACTS)) if problem.severity == "error"] == []

@@ -13,7 +13,7 @@ import pytest
 
 from shared.bus.postgres import PostgresBus
 from shared.contracts.envelope import Outgoing
-from shared.contracts.events import Contact, LeadReceived, LeadTouched
+from shared.contracts.events import ActivityRecorded, Contact, LeadReceived, LeadTouched
 from tests.support.checks import router_violations
 from tests.support.events import AT, event_ids, ids, lead_erased, lead_merged, lead_unmerged, outgoing, spoilt
 from tests.support.installation import Installation
@@ -75,6 +75,14 @@ def received(lead_id: UUID, contact: Contact = ADA, *, source: str = "website", 
     return outgoing(LeadReceived(lead_id=lead_id, received_at=AT, source=source, contact=contact, facts=asked))
 
 
+def read_pricing(lead_id: UUID, sequence: int) -> Outgoing:
+    data = {"page": "pricing of the quartz-plan"}
+    event = ActivityRecorded(
+        lead_id=lead_id, activity_id=ids.uuid7(), kind="page_view", occurred_at=AT, recorded_at=AT, source="site", data=data
+    )
+    return outgoing(event, sequence=sequence)
+
+
 def touched(lead_id: UUID, sequence: int) -> Outgoing:
     event = LeadTouched(
         lead_id=lead_id, touched_at=AT, kind="submission", source="fair", contact=ADA, facts={"tier": "quartz-plan"}
@@ -107,7 +115,12 @@ async def test_nothing_of_an_erased_person_is_left_in_any_table(chain: Chain) ->
     await chain.say(received(owned), received(second))
     for lead_id in (owned, second):
         await chain.shows(lead_id, routing="assigned")
-    await chain.say(received(waiting), touched(waiting, 2), received(other, Contact(name="Bo Sample", email="bo@sample.example")))
+    await chain.say(
+        received(waiting),
+        touched(waiting, 2),
+        read_pricing(waiting, 3),
+        received(other, Contact(name="Bo Sample", email="bo@sample.example")),
+    )
     await chain.say(received(poor, product=None, has_email=False, has_phone=False))
     unreadable = spoilt(received(broken), value=received(broken).value.replace(b'"source":"website"', b'"source":7'))
     await chain.say(unreadable, touched(broken, 2))
@@ -122,6 +135,7 @@ async def test_nothing_of_an_erased_person_is_left_in_any_table(chain: Chain) ->
         before = await found(connection, *SECRETS)
         assert {place.split(":")[0] for place in before} >= {
             "scoring.leads",
+            "scoring.activities",
             "scoring.dead_letters",
             "router.leads",
             "router.decisions",
@@ -130,7 +144,7 @@ async def test_nothing_of_an_erased_person_is_left_in_any_table(chain: Chain) ->
             "tracker.dead_letters",
         }, "it was nowhere, so this proves nothing"
         person = (owned, second, waiting, poor, broken)
-        await chain.say(*(outgoing(lead_erased(lead_id, contact, leads=1), sequence=3) for lead_id in person))
+        await chain.say(*(outgoing(lead_erased(lead_id, contact, leads=1), sequence=4) for lead_id in person))
         report = await chain.complete(contact, leads=len(person))
         left = await found(connection, *SECRETS)
         assert [place for place in left if "quartz-plan" not in place] == []
@@ -143,7 +157,8 @@ async def test_nothing_of_an_erased_person_is_left_in_any_table(chain: Chain) ->
 
     removed = {lead["lead_id"]: {name: said["removed"] for name, said in lead["services"].items()} for lead in report["leads"]}
     assert removed[str(owned)]["router"] == {"leads": 1, "decisions": 1}
-    assert removed[str(broken)]["scoring"] == {"dead_letters": 1}, "what it was touched by is nothing to scoring"
+    assert removed[str(waiting)]["scoring"] == {"leads": 1, "activities": 2}
+    assert removed[str(broken)]["scoring"] == {"dead_letters": 2}, "what it was touched by waits behind it"
     assert removed[str(broken)]["tracker"]["dead_letters"] == 2
     for lead_id in person:
         assert (await chain.client.get(f"/v1/leads/{lead_id}")).status_code == 410

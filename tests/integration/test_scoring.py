@@ -1,111 +1,42 @@
-"""Scoring on a real PostgreSQL: leads in, scores out, each once; scorecards by version; every refusal named."""
+"""Scoring on a real PostgreSQL: leads in, scores out, each once and in any order; and what goes down the chain behind them."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
-import asyncpg
-import httpx
 import pytest
 from alembic import command
 
-from services.scoring import domain, handlers
-from services.scoring.handlers import SUBSCRIPTIONS
-from shared.auth import Role
+from services.scoring.domain import qualification, scorecard
+from services.scoring.domain.scorecard import definition_from_v1, from_v1
+from services.scoring.handlers import SUBSCRIPTIONS, documents
+from services.scoring.store.documents import Kind
 from shared.bus.postgres import PostgresBus
-from shared.clock import SystemClock
 from shared.consumer import dispatch
-from shared.contracts.envelope import Cause, Message, Outgoing, Received, pack, unpack, unpack_headers
-from shared.contracts.events import Contact, Event, LeadErased, LeadMerged, LeadReceived, LeadScored, LeadUnmerged, StageChanged
-from shared.contracts.topics import LEADS_RECEIVED, LEADS_SCORED, LEADS_TRACKED
+from shared.contracts.envelope import Message, Outgoing
+from shared.contracts.events import LeadErased, LeadMerged, LeadScored, LeadUnmerged
+from shared.contracts.vocabulary import FACTS as VOCABULARY
 from shared.db import migrate
-from shared.db.uow import Database
-from tests.support.events import lead_erased, lead_merged, lead_unmerged
-from tests.support.installation import Installation
+from shared.db.embedded import Server
+from shared.db.uow import to_json
+from tests.support import postgres
+from tests.support.events import TRACE, ids, lead_erased, lead_merged, lead_unmerged, outgoing
+from tests.support.installation import Installation, service_dsns
+from tests.support.scorer import CARD, FACTS, NOON, Scorer, did, message, read, received, scorer_of, stage, touched
 from tests.support.waiting import eventually
-
-CLOCK = SystemClock()
-RECEIVED_AT = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
-TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-FACTS = {"source": "website", "has_email": True, "email_kind": "free", "product": "pro", "plan": {"size": 3}}
-FLAT: dict[str, Any] = {
-    "name": "Flat",
-    "rules": [{"name": "all", "when": [], "points": 50, "reason": "is a lead"}],
-    "grades": [{"grade": "only", "min": 0}],
-    "qualifications": [{"qualification": "sales_qualified", "min": 50, "when": []}],
-}
-
-
-def received(lead_id: UUID, facts: dict[str, Any] | None = None) -> LeadReceived:
-    contact = Contact(email="ada@example.com")
-    return LeadReceived(
-        lead_id=lead_id, received_at=RECEIVED_AT, source="website", contact=contact, facts=FACTS if facts is None else facts
-    )
-
-
-def stage(lead_id: UUID, name: str) -> StageChanged:
-    return StageChanged(lead_id=lead_id, stage=name, previous="new", changed_at=RECEIVED_AT, by="tester")
-
-
-def packed(event: Event, sequence: int = 1) -> Outgoing:
-    topic = LEADS_TRACKED if isinstance(event, StageChanged) else LEADS_RECEIVED
-    cause = Cause("request-1", TRACE)
-    return pack(
-        event,
-        topic=topic.name,
-        source=f"/handoff/{topic.owner}",
-        id=CLOCK.uuid7(),
-        time=CLOCK.now(),
-        sequence=sequence,
-        cause=cause,
-    )
-
-
-def message(event: Event, sequence: int = 1) -> Message[Any]:
-    return read(packed(event, sequence))
-
-
-def read(record: Outgoing) -> Message[Any]:
-    return unpack(Received(record.topic, 0, 0, record.key, unpack_headers(record.headers), record.value))
 
 
 @pytest.fixture
-async def database(installation: Installation) -> AsyncIterator[Database]:
-    opened = Database(installation.dsns["scoring"], service="scoring", topic=LEADS_SCORED.name, clock=CLOCK)
-    yield opened
-    await opened.close()
-
-
-async def handle(database: Database, *messages: Message[Any]) -> None:
-    """As the consumer does it: rounds, handlers, one commit."""
-    async with database.begin() as uow:
-        await dispatch(SUBSCRIPTIONS, messages, uow)
-
-
-async def emitted(database: Database) -> list[Message[LeadScored]]:
-    async with database.begin() as uow:
-        rows = await uow.fetch("SELECT topic, key, headers, value FROM scoring.outbox ORDER BY id")
-    return [read(Outgoing(**row)) for row in rows]
-
-
-async def lead_row(database: Database, lead_id: UUID) -> dict[str, Any]:
-    async with database.begin() as uow:
-        row = await uow.fetchrow("SELECT * FROM scoring.leads WHERE lead_id = $1", lead_id)
-    return dict(row or {})
-
-
-async def use(database: Database, document: dict[str, Any]) -> int:
-    async with database.begin() as uow:
-        return (await handlers.create_scorecard(document, uow, by="tester")).version
-
-
-async def test_the_schema_is_what_its_tables_say(installation: Installation) -> None:
-    await asyncio.to_thread(command.check, migrate.config("scoring", installation.dsns["scoring"]))
+async def scorer(installation: Installation) -> AsyncIterator[Scorer]:
+    async with scorer_of(installation) as opened:
+        yield opened
 
 
 # -- From topic to topic -------------------------------------------------------------------------------------------------------
@@ -136,22 +67,25 @@ async def all_read(bus: PostgresBus) -> bool:
 
 
 async def test_a_lead_is_scored_and_its_facts_go_on(installation: Installation) -> None:
-    record = packed(received(lead_id := CLOCK.uuid7()))
+    record = outgoing(received(lead_id := ids.uuid7()))
     async with bus_of(installation) as bus, installation.running("scoring") as client:
         await (await bus.publisher()).publish([record])
         [scored] = await published(bus, 1)
         answer = (await client.get(f"/v1/scores/{lead_id}")).json()
     assert (scored.lead_id, scored.sequence, scored.source) == (lead_id, 1, "/handoff/scoring")
     assert (scored.causation, scored.traceparent) == (str(read(record).id), TRACE)
-    assert (scored.data.facts, scored.data.received_at, scored.data.scorecard_version) == (FACTS, RECEIVED_AT, 1)
-    assert (scored.data.points, scored.data.grade, scored.data.qualification) == (30, "D", "marketing_qualified")
-    assert sum(reason.points for reason in scored.data.reasons) == 30
-    reasons = [{"text": reason.text, "points": reason.points} for reason in scored.data.reasons]
-    assert (answer["points"], answer["reasons"], answer["scorecard_version"]) == (30, reasons, 1)
+    assert (scored.data.facts, scored.data.received_at, scored.data.scorecard_version) == (FACTS, NOON, 1)
+    assert (scored.data.letter, scored.data.number, scored.data.grade) == ("C", 4, "C4")
+    assert (scored.data.qualification, scored.data.outcome, scored.data.level) == ("marketing_qualified", "qualified", "MQL")
+    assert (scored.data.definition_version, scored.data.changed, scored.data.override) == (1, [], None)
+    assert sum(reason.hundredths for reason in scored.data.reasons) == scored.data.fit + scored.data.engagement
+    assert scored.data.points == round((scored.data.fit + scored.data.engagement) / 100)
+    assert [one["text"] for one in answer["announced"]["reasons"]] == [reason.text for reason in scored.data.reasons]
+    assert (answer["grade"], answer["scorecard_version"], answer["announced"]["sequence"]) == ("C4", 1, 1)
 
 
 async def test_many_leads_some_sent_twice_are_scored_once_each(installation: Installation) -> None:
-    records = [packed(received(CLOCK.uuid7())) for _ in range(300)]
+    records = [outgoing(received(ids.uuid7())) for _ in range(300)]
     async with bus_of(installation) as bus, installation.running("scoring"):
         publisher = await bus.publisher()
         await publisher.publish([*records, *records[:50]])
@@ -161,137 +95,147 @@ async def test_many_leads_some_sent_twice_are_scored_once_each(installation: Ins
     assert sorted(one.lead_id for one in found) == [read(record).lead_id for record in records]
 
 
+async def test_a_lead_that_fades_is_announced_by_the_running_service(installation: Installation, scorer: Scorer) -> None:
+    """Nobody asks and nothing happens: the service's own timers do it."""
+    await scorer.use(CARD)
+    lead = ids.uuid7()
+    long_ago = datetime(2026, 1, 1, tzinfo=UTC)
+    scorer.clock.shown = long_ago
+    await scorer.take(message(received(lead)), message(did(lead, at=long_ago), 2))
+    async with bus_of(installation) as bus, installation.running("scoring"):
+        found = await published(bus, 3)
+    assert [one.data.grade for one in found] == ["B3", "B2", "B3"]
+    assert found[-1].causation.startswith("timer score 2026-01-")
+
+
 # -- Once only, in any order ---------------------------------------------------------------------------------------------------
 
 
-async def test_a_lead_that_is_scored_keeps_its_score(database: Database) -> None:
-    lead_id = CLOCK.uuid7()
-    await handle(database, message(received(lead_id)))
-    before = await lead_row(database, lead_id)
-    await use(database, FLAT)
-    await handle(database, message(received(lead_id, {"has_phone": True})), message(received(CLOCK.uuid7())))
-    assert await lead_row(database, lead_id) == before
-    assert [one.data.scorecard_version for one in await emitted(database)] == [1, 2]
+async def test_a_lead_that_is_scored_keeps_its_score(scorer: Scorer) -> None:
+    lead_id = ids.uuid7()
+    await scorer.take(message(received(lead_id)))
+    before = await scorer.lead(lead_id)
+    await scorer.use(CARD)
+    await scorer.take(message(received(lead_id, {"has_phone": True})), message(received(ids.uuid7())))
+    assert await scorer.lead(lead_id) == before
+    assert [one.data.scorecard_version for one in await scorer.emitted()] == [1, 2]
 
 
-async def test_two_replicas_with_one_lead_score_it_once(installation: Installation, database: Database) -> None:
-    lead_ids = [CLOCK.uuid7() for _ in range(20)]
-    other = Database(installation.dsns["scoring"], service="scoring", topic=LEADS_SCORED.name, clock=CLOCK)
+async def test_two_replicas_with_one_lead_score_it_once(installation: Installation, scorer: Scorer) -> None:
+    lead_ids = [ids.uuid7() for _ in range(20)]
     forward = [message(received(lead_id)) for lead_id in lead_ids]
     backward = [message(received(lead_id)) for lead_id in reversed(lead_ids)]
-    await asyncio.gather(handle(database, *forward), handle(other, *backward))
-    await other.close()
-    assert sorted(one.lead_id for one in await emitted(database)) == lead_ids
+    async with scorer_of(installation) as other:
+        await asyncio.gather(scorer.take(*forward), other.take(*backward))
+    assert sorted(one.lead_id for one in await scorer.emitted()) == lead_ids
 
 
-async def test_a_stage_before_its_lead_waits_on_a_stub(database: Database) -> None:
-    lead_id = CLOCK.uuid7()
-    await handle(database, message(stage(lead_id, "won"), 3))
-    stub = await lead_row(database, lead_id)
+async def test_a_stage_before_its_lead_waits_on_a_stub(scorer: Scorer) -> None:
+    lead_id = ids.uuid7()
+    await scorer.take(message(stage(lead_id, "won"), 3))
+    stub = await scorer.lead(lead_id)
     assert (stub["sequence"], stub["points"], stub["stage"]) == (0, None, "won")
-    await handle(database, message(received(lead_id)))
-    row = await lead_row(database, lead_id)
-    assert (row["points"], row["stage"], row["outcome"], row["tracked_sequence"]) == (30, "won", "won", 3)
-    assert [one.sequence for one in await emitted(database)] == [1] == [row["sequence"]]
+    await scorer.take(message(received(lead_id, {**FACTS, "budget": 20_000})))
+    row = await scorer.lead(lead_id)
+    assert (row["grade"], row["stage"], row["outcome"], row["tracked_sequence"]) == ("B4", "won", "won", 3)
+    assert (row["next_change"], await scorer.value("SELECT count(*) FROM scoring.timers")) == (None, 0)
+    assert [one.sequence for one in await scorer.emitted()] == [1] == [row["sequence"]]
 
 
-async def test_only_a_later_stage_is_learned(database: Database) -> None:
-    lead_id = CLOCK.uuid7()
-    await handle(database, message(received(lead_id)), message(stage(lead_id, "lost"), 4))
-    await handle(database, message(stage(lead_id, "contacted"), 2))
-    assert (await lead_row(database, lead_id))["outcome"] == "lost"
-    await handle(database, message(stage(lead_id, "contacted"), 5), message(stage(lead_id, "qualified"), 6))
-    row = await lead_row(database, lead_id)
+async def test_only_a_later_stage_is_learned(scorer: Scorer) -> None:
+    lead_id = ids.uuid7()
+    await scorer.take(message(received(lead_id)), message(stage(lead_id, "lost"), 4))
+    await scorer.take(message(stage(lead_id, "contacted"), 2))
+    assert (await scorer.lead(lead_id))["outcome"] == "lost"
+    await scorer.take(message(stage(lead_id, "contacted"), 5), message(stage(lead_id, "qualified"), 6))
+    row = await scorer.lead(lead_id)
     assert (row["stage"], row["outcome"], row["tracked_sequence"]) == ("qualified", None, 6)
-    assert (row["points"], row["sequence"]) == (30, 1)
+    assert (row["grade"], row["sequence"]) == ("C4", 1)
 
 
-async def score_and_fail(database: Database) -> None:
-    async with database.begin() as uow:
-        await handlers.create_scorecard({**FLAT, "rules": []}, uow, by="tester")
-        await dispatch(SUBSCRIPTIONS, [message(received(CLOCK.uuid7()))], uow)
+async def score_and_fail(scorer: Scorer) -> None:
+    async with scorer.database.begin() as uow:
+        await documents.create_draft(Kind.SCORECARD, {**CARD, "fit": {}}, uow, by="tester")
+        await documents.activate(Kind.SCORECARD, 2, uow, by="tester")
+        await dispatch(SUBSCRIPTIONS, [message(received(ids.uuid7()))], uow)
         raise RuntimeError
 
 
-async def test_a_scorecard_that_was_rolled_back_scores_nothing(database: Database) -> None:
+async def test_a_scorecard_that_was_rolled_back_scores_nothing(scorer: Scorer) -> None:
     with pytest.raises(RuntimeError):
-        await score_and_fail(database)
-    assert await use(database, FLAT) == 2
-    await handle(database, message(received(CLOCK.uuid7())))
-    assert [(one.data.scorecard_version, one.data.points) for one in await emitted(database)] == [(2, 50)]
+        await score_and_fail(scorer)
+    assert await scorer.use(CARD) == 2
+    await scorer.take(message(received(ids.uuid7())))
+    assert [(one.data.scorecard_version, one.data.points) for one in await scorer.emitted()] == [(2, 20)]
 
 
 # -- Down the chain ------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_merge_and_its_undoing_are_passed_on_behind_the_score(database: Database) -> None:
-    lead_id, into = CLOCK.uuid7(), CLOCK.uuid7()
+async def test_a_merge_and_its_undoing_are_passed_on_behind_the_score(scorer: Scorer) -> None:
+    lead_id, into = ids.uuid7(), ids.uuid7()
     merged, unmerged = lead_merged(lead_id, into), lead_unmerged(lead_id, into)
     messages = [message(received(lead_id)), message(merged, 2), message(unmerged, 3), message(merged, 4)]
-    await handle(database, *messages)
-    found = await emitted(database)
-    assert [(one.sequence, type(one.data)) for one in found] == [
-        (1, LeadScored),
-        (2, LeadMerged),
-        (3, LeadUnmerged),
-        (4, LeadMerged),
-    ]
+    await scorer.take(*messages)
+    found = await scorer.emitted(lead_id)
+    assert [type(one.data) for one in found] == [LeadScored, LeadMerged, LeadUnmerged, LeadMerged]
     assert [one.data for one in found[1:]] == [merged, unmerged, merged]
     assert [one.causation for one in found] == [str(one.id) for one in messages]
-    row = await lead_row(database, lead_id)
-    assert (row["merged_into"], row["sequence"], row["points"]) == (into, 4, 30)
+    row = await scorer.lead(lead_id)
+    assert (row["merged_into"], row["sequence"], row["grade"]) == (into, 4, "C4")
+    assert await scorer.emitted(into) == [], "of a lead that is not known nothing is said"
 
 
-async def test_an_erased_lead_leaves_its_id_and_its_sequence(database: Database) -> None:
-    lead_id, into = CLOCK.uuid7(), CLOCK.uuid7()
-    await handle(database, message(received(lead_id)), message(stage(lead_id, "won")), message(lead_merged(lead_id, into), 2))
+async def test_an_erased_lead_leaves_its_id_and_its_sequence(scorer: Scorer) -> None:
+    lead_id, into = ids.uuid7(), ids.uuid7()
+    await scorer.take(message(received(lead_id)), message(stage(lead_id, "won")), message(lead_merged(lead_id, into), 2))
     erased = lead_erased(lead_id, leads=1, deliveries=2)
-    await handle(database, message(erased, 3))
-    row = await lead_row(database, lead_id)
-    assert {name: value for name, value in row.items() if value is not None} == {
-        "lead_id": lead_id,
-        "sequence": 3,
-        "erased_at": erased.erased_at,
-    }
-    last = (await emitted(database))[-1]
+    await scorer.take(message(erased, 3))
+    row = await scorer.lead(lead_id)
+    left = {name: value for name, value in row.items() if value is not None}
+    assert left == {"lead_id": lead_id, "sequence": 3, "revision": 0, "erased_at": erased.erased_at}
+    last = (await scorer.emitted())[-1]
     assert isinstance(last.data, LeadErased)
     assert (last.sequence, last.data.removed) == (3, {"leads": 1}), "its own count, not intake's"
     assert (last.data.contact_id, last.data.by, last.data.reason) == (erased.contact_id, erased.by, erased.reason)
 
 
-async def test_nothing_is_said_or_learned_of_an_erased_lead(database: Database) -> None:
-    lead_id = CLOCK.uuid7()
-    await handle(database, message(lead_erased(lead_id)))
-    before = await lead_row(database, lead_id)
-    later = [received(lead_id), stage(lead_id, "won"), lead_merged(lead_id, CLOCK.uuid7()), lead_unmerged(lead_id, CLOCK.uuid7())]
+async def test_nothing_is_said_or_learned_of_an_erased_lead(scorer: Scorer) -> None:
+    lead_id = ids.uuid7()
+    await scorer.take(message(lead_erased(lead_id)))
+    before = await scorer.lead(lead_id)
+    other = ids.uuid7()
+    later = [received(lead_id), stage(lead_id, "won"), lead_merged(lead_id, other), lead_unmerged(lead_id, other)]
+    later += [did(lead_id), touched(lead_id, tier="gold"), touched(lead_id, "recognised", contact_id="x")]
     for sequence, event in enumerate(later, 2):
-        await handle(database, message(event, sequence))
-    assert await lead_row(database, lead_id) == before
-    [only] = await emitted(database)
+        await scorer.take(message(event, sequence))
+    assert await scorer.lead(lead_id) == before
+    [only] = await scorer.emitted(lead_id)
     assert (type(only.data), only.sequence, only.data.removed) == (LeadErased, 1, {})
-    await handle(database, message(lead_erased(lead_id), 9))
-    again = (await emitted(database))[-1]
+    await scorer.take(message(lead_erased(lead_id), 9))
+    again = (await scorer.emitted())[-1]
     assert (again.sequence, again.data.removed) == (2, {})
 
 
-async def test_a_lead_merged_before_its_receipt_could_be_handled(database: Database) -> None:
+async def test_a_lead_merged_before_its_receipt_could_be_handled(scorer: Scorer) -> None:
     """Its receipt was a dead letter that came back late: the score is said, and what it is merged into stays."""
-    lead_id, into = CLOCK.uuid7(), CLOCK.uuid7()
-    await handle(database, message(stage(lead_id, "contacted")), message(lead_merged(lead_id, into), 2))
-    await handle(database, message(received(lead_id)))
-    row = await lead_row(database, lead_id)
-    assert (row["merged_into"], row["points"], row["stage"], row["sequence"]) == (into, 30, "contacted", 2)
-    assert [(one.sequence, type(one.data)) for one in await emitted(database)] == [(1, LeadMerged), (2, LeadScored)]
+    lead_id, into = ids.uuid7(), ids.uuid7()
+    await scorer.take(message(stage(lead_id, "contacted")), message(lead_merged(lead_id, into), 2))
+    await scorer.take(message(received(lead_id)))
+    row = await scorer.lead(lead_id)
+    assert (row["merged_into"], row["grade"], row["stage"], row["sequence"]) == (into, "C4", "contacted", 2)
+    assert [type(one.data) for one in await scorer.emitted(lead_id)] == [LeadMerged, LeadScored]
+    assert row["next_change"] is None
 
 
-async def test_a_dead_letter_of_an_erased_lead_is_deleted_and_counted(installation: Installation, database: Database) -> None:
-    lead_id = CLOCK.uuid7()
-    record = packed(received(lead_id))
+async def test_a_dead_letter_of_an_erased_lead_is_deleted_and_counted(installation: Installation) -> None:
+    lead_id = ids.uuid7()
+    record = outgoing(received(lead_id))
     poison = record._replace(value=record.value.replace(b'"website"', b"7"))
     async with bus_of(installation) as bus, installation.running("scoring") as client:
         publisher = await bus.publisher()
-        await publisher.publish([poison, packed(lead_merged(lead_id, CLOCK.uuid7()), 2)])
-        await publisher.publish([packed(lead_erased(lead_id), 3)])
+        await publisher.publish([poison, outgoing(lead_merged(lead_id, ids.uuid7()), sequence=2)])
+        await publisher.publish([outgoing(lead_erased(lead_id), sequence=3)])
         [erased] = await published(bus, 1)
         assert (await client.get("/scoring/deadletters")).json()["items"] == []
         answer = await client.get(f"/v1/scores/{lead_id}")
@@ -299,157 +243,70 @@ async def test_a_dead_letter_of_an_erased_lead_is_deleted_and_counted(installati
     assert (answer.status_code, answer.json()["type"]) == (410, "urn:handoff:problem:erased")
 
 
-# -- Scorecards over HTTP ------------------------------------------------------------------------------------------------------
+# -- From the first kind of scorecard ------------------------------------------------------------------------------------------------
 
-
-@pytest.fixture
-async def client(installation: Installation) -> AsyncIterator[httpx.AsyncClient]:
-    async with installation.running("scoring") as opened:
-        yield opened
-
-
-async def test_a_new_installation_has_the_default_scorecard(client: httpx.AsyncClient) -> None:
-    active = (await client.get("/v1/scorecards/active")).json()
-    assert (active["version"], active["document"]) == (1, domain.DEFAULT)
-    assert (await client.get("/v1/scorecards/1")).json() == active
-
-
-async def test_a_new_version_is_active_at_once_and_one_can_go_back(client: httpx.AsyncClient, database: Database) -> None:
-    made = await client.post("/v1/scorecards", json=FLAT)
-    assert (made.status_code, made.json()["version"], made.json()["created_by"]) == (201, 2, "tester")
-    assert (await client.get("/v1/scorecards/active")).json() == made.json()
-    await handle(database, message(received(CLOCK.uuid7())))
-    back = await client.post("/v1/scorecards/1/activate")
-    assert (back.json()["version"], back.json()["active"]) == (1, True)
-    assert not (await client.get("/v1/scorecards/2")).json()["active"]
-    await handle(database, message(received(CLOCK.uuid7())))
-    async with database.begin() as uow:
-        scored = await uow.fetch("SELECT scorecard_version FROM scoring.leads ORDER BY lead_id")
-    assert [row["scorecard_version"] for row in scored] == [2, 1]
-
-
-async def test_versions_made_at_once_are_numbered_without_gaps(client: httpx.AsyncClient) -> None:
-    answers = await asyncio.gather(*(client.post("/v1/scorecards", json=FLAT) for _ in range(5)))
-    assert sorted(answer.json()["version"] for answer in answers) == [2, 3, 4, 5, 6]
-    await asyncio.gather(*(client.post(f"/v1/scorecards/{version}/activate") for version in (3, 1, 5)))
-    listed = (await client.get("/v1/scorecards")).json()["items"]
-    assert [one["version"] for one in listed] == [6, 5, 4, 3, 2, 1]
-    [active] = [one for one in listed if one["active"]]
-    assert active["version"] in (3, 1, 5)
-
-
-async def test_versions_come_in_pages(client: httpx.AsyncClient) -> None:
-    for _ in range(2):
-        await client.post("/v1/scorecards", json=FLAT)
-    first = (await client.get("/v1/scorecards", params={"limit": 2})).json()
-    second = (await client.get("/v1/scorecards", params={"limit": 2, "cursor": first["next"]})).json()
-    assert [one["version"] for one in first["items"] + second["items"]] == [3, 2, 1]
-    assert second["next"] is None
-    forged = await client.get("/v1/scorecards", params={"cursor": "WzFlMzBd"})  # [1e30]
-    assert (forged.status_code, forged.json()["errors"][0]["field"]) == (422, "cursor")
-
-
-async def test_a_repeated_request_makes_one_version(client: httpx.AsyncClient) -> None:
-    key = {"Idempotency-Key": "first"}
-    answers = [await client.post("/v1/scorecards", json=FLAT, headers=key) for _ in range(2)]
-    assert answers[0].json() == answers[1].json()
-    assert (await client.post("/v1/scorecards", json={**FLAT, "name": "Other"}, headers=key)).status_code == 422
-    assert len((await client.get("/v1/scorecards")).json()["items"]) == 2
-
-
-@pytest.mark.parametrize("path", ["/v1/scorecards/7", "/v1/scorecards/7/activate"])
-async def test_a_version_that_is_not_there_is_not_found(client: httpx.AsyncClient, path: str) -> None:
-    answer = await client.request("POST" if path.endswith("activate") else "GET", path)
-    assert (answer.status_code, answer.json()["type"]) == (404, "urn:handoff:problem:not-found")
-    assert (await client.get("/v1/scorecards/active")).json()["version"] == 1
-
-
-RULE = FLAT["rules"][0]
-WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"rules": [{**RULE, "points": 101}]}, "/rules/0/points"),
-    ({"rules": [{**RULE, "points": "50"}]}, "/rules/0/points"),
-    ({"rules": [{**RULE, "points": True}]}, "/rules/0/points"),
-    ({"rules": [{**RULE, "weight": 1}]}, "/rules/0/weight"),
-    ({"rules": [{**RULE, "reason": "nul\0"}]}, "/rules"),
-    ({"rules": [{**RULE, "reason": "tab\t"}]}, "/rules/0/reason"),
-    ({"rules": [{**RULE, "when": [{"field": "budget", "op": ">", "value": 1}]}]}, "/rules/0/when/0/op"),
-    ({"rules": [{**RULE, "when": [{"field": "budget", "op": "==", "value": 10**400}]}]}, "/rules/0/when/0/value"),
-    ({"rules": [{**RULE, "when": [{"field": "budget", "op": "in", "value": [[1]]}]}]}, "/rules/0/when/0/value"),
-    ({"rules": [{**RULE, "when": [{"field": "budget", "op": "=="}]}]}, "/rules/0/when/0/value"),
-    ({"grades": [{"grade": "A", "min": 80}]}, "/grades/0/min"),
-    ({"grades": None}, "/grades"),
-    ({"qualifications": [{"qualification": "Hot!", "min": 1}]}, "/qualifications/0/qualification"),
-    ({"name": ""}, "/name"),
-]
-
-
-@pytest.mark.parametrize(("change", "field"), WRONG, ids=[f"{n}{field}" for n, (_, field) in enumerate(WRONG)])
-async def test_a_wrong_scorecard_is_refused_by_its_field(client: httpx.AsyncClient, change: dict[str, Any], field: str) -> None:
-    answer = await client.post("/v1/scorecards", json={**FLAT, **change})
-    assert answer.status_code == 422
-    assert field in [error["field"] for error in answer.json()["errors"]]
-    assert (await client.get("/v1/scorecards/active")).json()["version"] == 1
-    tried = await client.post("/v1/scorecards/preview", json={"facts": {}, "document": {**FLAT, **change}})
-    assert tried.status_code == 422
-
-
-@pytest.mark.parametrize("body", [b"{", b"[]", b'"text"', b"NaN", b"null"])
-async def test_what_is_no_scorecard_is_refused(client: httpx.AsyncClient, body: bytes) -> None:
-    answer = await client.post("/v1/scorecards", content=body, headers={"Content-Type": "application/json"})
-    assert answer.status_code in (400, 422)
-    assert answer.headers["content-type"] == "application/problem+json"
-
-
-async def test_a_preview_tries_a_scorecard_and_writes_nothing(client: httpx.AsyncClient, installation: Installation) -> None:
-    ours = (await client.post("/v1/scorecards/preview", json={"facts": FACTS})).json()
-    assert (ours["points"], ours["scorecard_version"]) == (30, 1)
-    theirs = (await client.post("/v1/scorecards/preview", json={"facts": FACTS, "document": FLAT})).json()
-    assert (theirs["points"], theirs["qualification"], theirs["scorecard_version"]) == (50, "sales_qualified", None)
-    assert theirs["reasons"] == [{"text": "is a lead", "points": 50}]
-    connection = await asyncpg.connect(installation.admin_dsn)
-    tables = "scoring.scorecards", "scoring.leads", "scoring.outbox", "scoring.answers"
-    counts = [await connection.fetchval(f"SELECT count(*) FROM {table}") for table in tables]
-    await connection.close()
-    assert counts == [1, 0, 0, 0]
-
-
-async def test_a_preview_names_the_field_within_its_document(client: httpx.AsyncClient) -> None:
-    document = {**FLAT, "rules": [{**RULE, "points": 0}]}
-    answer = await client.post("/v1/scorecards/preview", json={"facts": {}, "document": document})
-    assert [error["field"] for error in answer.json()["errors"]] == ["/document/rules/0/points"]
-
-
-# -- Who may, and what is not there --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("role", "reads", "writes"),
-    [
-        (Role.MARKETING, 200, 201),
-        (Role.SALES_MANAGER, 200, 403),
-        (Role.VIEWER, 200, 403),
-        (Role.SERVICE, 403, 403),
-        (Role.AGENT, 403, 403),
+FIRST_KIND: dict[str, Any] = {
+    "name": "Ours",
+    "rules": [
+        {"name": "email", "when": [{"field": "has_email", "op": "==", "value": True}], "points": 30, "reason": "can be reached"},
+        {"name": "team", "when": [{"field": "team_size", "op": ">=", "value": 5}], "points": 40, "reason": "has a team"},
+        {"name": "tag", "when": [{"field": "tags", "op": "in", "value": ["vip"]}], "points": 50, "reason": "is a VIP"},
     ],
-)
-async def test_roles(client: httpx.AsyncClient, installation: Installation, role: Role, reads: int, writes: int) -> None:
-    headers = installation.headers(role, agent_id=CLOCK.uuid7() if role is Role.AGENT else None)
-    assert (await client.get("/v1/scorecards/active", headers=headers)).status_code == reads
-    assert (await client.post("/v1/scorecards", json=FLAT, headers=headers)).status_code == writes
-    activated = await client.post("/v1/scorecards/1/activate", headers=headers)
-    assert activated.status_code == (200 if writes == 201 else 403)
-    unknown = await client.get(f"/v1/scores/{CLOCK.uuid7()}", headers=headers)
-    assert unknown.status_code == (404 if reads == 200 else 403)
+    "grades": [{"grade": "A", "min": 70}, {"grade": "B", "min": 0}],
+    "qualifications": [
+        {"qualification": "sales_qualified", "min": 60, "when": [{"field": "team_size", "op": ">=", "value": 5}]},
+        {"qualification": "marketing_qualified", "min": 20, "when": []},
+    ],
+}
 
 
-async def test_without_a_token_nothing_is_told(client: httpx.AsyncClient) -> None:
-    assert (await client.get("/v1/scorecards", headers={"Authorization": ""})).status_code == 401
+async def test_cards_and_scores_of_the_first_kind_become_those_of_the_second(server: Server, installation: Installation) -> None:
+    lead, since = ids.uuid7(), ids.uuid7()
+    async with postgres.create_database(server) as admin_dsn:
+        old = replace(installation, admin_dsn=admin_dsn, dsns=service_dsns(server, urlsplit(admin_dsn).path.lstrip("/")))
+        config = migrate.config("scoring", old.dsns["scoring"])
+        await migrate.prepare(admin_dsn, "scoring", old.dsns["scoring"])
+        await asyncio.to_thread(command.upgrade, config, "0002")
+        async with scorer_of(old) as scorer:
+            await score_as_before(scorer, lead)
+            await asyncio.to_thread(command.upgrade, config, "head")
+            await asyncio.to_thread(command.check, config)
+            [card] = await scorer.rows("SELECT document, state FROM scoring.scorecards")
+            assert card == {"document": from_v1(FIRST_KIND, VOCABULARY), "state": "active"}
+            assert card["document"]["facts"] == {"team_size": "number"}
+            [agreed] = await scorer.rows("SELECT document, state FROM scoring.definitions")
+            assert agreed == {"document": definition_from_v1(FIRST_KIND, VOCABULARY), "state": "active"}
+            row = await scorer.lead(lead)
+            assert (row["points"], row["fit"], row["engagement"], row["letter"], row["source"]) == (
+                7000,
+                7000,
+                0,
+                None,
+                "website",
+            )
+            assert [reason["hundredths"] for reason in row["reasons"]] == [3000, 4000]
+            facts = {"has_email": True, "team_size": 9, "source": "website"}
+            await scorer.take(message(received(since, facts)), message(did(lead), 2))
+            [fresh], [again] = await scorer.scores(since), (await scorer.emitted(lead))[-1:]
+            assert (fresh.points, fresh.letter, fresh.qualification) == (70, "A", "sales_qualified"), "it means what it meant"
+            assert (again.data.points, again.data.letter, again.data.changed) == (70, "A", ["grade"])
+            [before] = await scorer.rows("SELECT grade, qualification, points FROM scoring.history WHERE lead_id = $1", lead)
+            assert before == {"grade": "A", "qualification": "sales_qualified", "points": 7000}
 
 
-async def test_a_young_lead_without_a_score_may_be_on_its_way(client: httpx.AsyncClient, database: Database) -> None:
-    young, old = CLOCK.uuid7(), UUID("01890a5d-ac96-774b-bcce-b302099a8057")
-    await handle(database, message(stage(young, "won")))
-    answers = [await client.get(f"/v1/scores/{lead_id}") for lead_id in (young, old)]
-    assert [answer.status_code for answer in answers] == [404, 404]
-    assert [answer.json()["type"].rpartition(":")[2] for answer in answers] == ["not-yet-visible", "not-found"]
-    assert (answers[0].headers["retry-after"], "retry-after" in answers[1].headers) == ("1", False)
+async def score_as_before(scorer: Scorer, lead: UUID) -> None:
+    """What the version before left behind: a card, and a lead that it scored and said so of."""
+    async with scorer.database.begin() as uow:
+        await uow.execute("UPDATE scoring.scorecards SET document = $1", to_json(FIRST_KIND))
+        await uow.execute(
+            "INSERT INTO scoring.leads "
+            "(lead_id, sequence, received_at, points, grade, qualification, reasons, scorecard_version, facts) "
+            "VALUES ($1, 0, $2, 70, 'A', 'sales_qualified', $3, 1, $4)",
+            *(lead, NOON, '[{"text": "can be reached", "points": 30}, {"text": "has a team", "points": 40}]'),
+            '{"has_email": true, "team_size": 9, "source": "website"}',
+        )
+
+
+async def test_an_installation_begins_with_the_defaults(scorer: Scorer) -> None:
+    assert await scorer.value("SELECT document FROM scoring.scorecards") == scorecard.DEFAULT
+    assert await scorer.value("SELECT document FROM scoring.definitions") == qualification.DEFAULT

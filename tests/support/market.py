@@ -24,10 +24,10 @@ async def make_market(intake: httpx.AsyncClient, router: httpx.AsyncClient, *, o
         agents[name] = UUID(made["id"])
     pools = {"fair": {"ann": 1, "bob": 2, "cid": 5}, "east": {"dee": 1, "eve": 1, "fay": 1}, "west": {"fay": 1, "gus": 3}}
     rules = [
-        {"name": "basics", "when": [{"field": "product", "op": "==", "value": "basic"}], "pool": "east"},
-        {"name": "teams", "when": [{"field": "product", "op": "==", "value": "team"}], "pool": "west"},
+        {"name": "basics", "when": "product == 'basic'", "pool": "east"},
+        {"name": "teams", "when": "product == 'team'", "pool": "west"},
     ]
-    _ok(await router.post("/v1/policies", json=policy(pools, rules, agents, default="fair")))
+    _ok(await router.post("/v1/policies?activate=true", json=policy(pools, rules, agents, default="fair")))
     return agents
 
 
@@ -36,7 +36,7 @@ def policy(pools: dict[str, dict[str, int]], rules: list[Any], agents: dict[str,
         pool: {"members": [{"agent_id": str(agents[name]), "weight": weight} for name, weight in members.items()]}
         for pool, members in pools.items()
     }
-    return {"pools": shown, "rules": rules, "default_pool": default}
+    return {"pools": shown, "rules": rules, "default": default}
 
 
 def lead(n: int) -> dict[str, Any]:

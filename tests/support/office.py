@@ -10,7 +10,7 @@ from uuid import UUID
 
 from services.router import store
 from services.router.domain import Member
-from services.router.handlers import SUBSCRIPTIONS, admin
+from services.router.handlers import SUBSCRIPTIONS, agents, policies
 from services.router.handlers.queue import sweep
 from shared.clock import SystemClock
 from shared.consumer import dispatch
@@ -61,23 +61,23 @@ class Office:
 
     async def agent(self, name: str, **settings: Any) -> UUID:
         values = {"kind": "agent", "active": True, "daily_cap": None, "open_cap": None, "zone": "UTC", "name": name, **settings}
-        row = await self.do(lambda uow: admin.create_agent(values, uow, by="test"))
+        row = await self.do(lambda uow: agents.create_agent(values, uow, by="test"))
         id: UUID = row["id"]
         return id
 
     async def change(self, agent: UUID, **settings: Any) -> None:
-        await self.do(lambda uow: admin.change_agent(agent, settings, uow, by="test", cause=_cause()))
+        await self.do(lambda uow: agents.change_agent(agent, settings, uow, by="test", cause=_cause()))
 
     async def pool(self, name: str, *agents: UUID) -> None:
         members = [Member(agent) for agent in agents]
-        await self.do(lambda uow: admin.put_pool(name, members, uow, by="test", cause=_cause()))
+        await self.do(lambda uow: policies.put_pool(name, members, uow, by="test", cause=_cause()))
 
     async def policy(self, document: dict[str, Any]) -> None:
         document = {"routed": ["sales_qualified"], **document}
-        await self.do(lambda uow: admin.post_policy(document, uow, by="test", cause=_cause()))
+        await self.do(lambda uow: policies.post_policy(document, uow, by="test", cause=_cause()))
 
     async def delete_pool(self, name: str) -> None:
-        await self.do(lambda uow: admin.delete_pool(name, uow, by="test", cause=_cause()))
+        await self.do(lambda uow: policies.delete_pool(name, uow, by="test", cause=_cause()))
 
     # -- What it wrote
 

@@ -1,4 +1,4 @@
-"""The sample that the project ships, in deploy/demo: sources, agents, a policy, a scorecard, and leads as their senders send them."""
+"""The sample that the project ships in deploy/demo: sources, agents, a policy, what leads are scored by, and leads as they are sent."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Routes(msgspec.Struct, frozen=True):
 
     pools: dict[str, dict[str, int]]
     rules: list[dict[str, Any]]
-    default_pool: str
+    default: str
     routed: list[str]
 
 
@@ -38,6 +38,7 @@ class Sample:
     agents: list[dict[str, Any]]
     policy: Routes
     scorecard: dict[str, Any]
+    qualification: dict[str, Any]
     deliveries: list[Delivery]
 
     @property
@@ -56,5 +57,6 @@ def read_sample(folder: Path = FOLDER) -> Sample:
         agents=read("agents", list[dict[str, Any]]),
         policy=read("policy", Routes),
         scorecard=read("scorecard", dict[str, Any]),
+        qualification=read("qualification", dict[str, Any]),
         deliveries=read("leads", list[Delivery]),
     )

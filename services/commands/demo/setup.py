@@ -1,4 +1,4 @@
-"""What must be there before the first lead: sources, agents, a scorecard, a policy. What the demo made before is found and used again."""
+"""What must be there before the first lead: sources, agents, what they are scored by, a policy. What the demo made before is used again."""
 
 from __future__ import annotations
 
@@ -14,16 +14,26 @@ async def set_up(api: Interface, sample: Sample) -> dict[str, str]:
 
     Raises DemoFailed in an installation with a policy of its own: the demo does not replace it.
     """
-    active = await api.get("/v1/policies/active")
+    active = (await api.get("/v1/policies/active"))["document"]
     known = sample.policy.pools.keys() <= active["pools"].keys()
     if not known and _is_somebodys(active):
         raise DemoFailed("this folder's installation has pools and rules of its own; play the demo in another: --data FOLDER")
     hooks = await _sources(api, sample)
     agents = await _agents(api, sample)
     if not known:
-        await api.post("/v1/scorecards", sample.scorecard)
-        await api.post("/v1/policies", _document(sample.policy, agents))
+        await _use_documents(api, sample)
+        await api.post("/v1/policies?activate=true", _document(sample.policy, agents))
     return hooks
+
+
+async def _use_documents(api: Interface, sample: Sample) -> None:
+    """What leads are scored and judged by. Marketing and sales both agree to the second, as whom the demo speaks."""
+    card = (await api.post("/v1/scorecards", sample.scorecard))["version"]
+    await api.post(f"/v1/scorecards/{card}/activate")
+    definition = (await api.post("/v1/qualifications", sample.qualification))["version"]
+    for side in ("marketing", "sales"):
+        await api.post(f"/v1/qualifications/{definition}/approve", {"side": side})
+    await api.post(f"/v1/qualifications/{definition}/activate")
 
 
 def _is_somebodys(policy: Mapping[str, Any]) -> bool:
@@ -54,4 +64,4 @@ def _document(policy: Routes, agents: Mapping[str, str]) -> dict[str, Any]:
         name: {"members": [{"agent_id": agents[agent], "weight": weight} for agent, weight in members.items()]}
         for name, members in policy.pools.items()
     }
-    return {"pools": pools, "rules": policy.rules, "default_pool": policy.default_pool, "routed": policy.routed}
+    return {"pools": pools, "rules": policy.rules, "default": policy.default, "routed": policy.routed}

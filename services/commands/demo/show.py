@@ -17,7 +17,17 @@ from services.commands.demo.play import Lead, Played
 from services.commands.run import DATA, PORT
 
 WIDTH = 116  # of what is written to a file or a pipe
-GATES = {"open_cap": "at open cap", "daily_cap": "at daily cap", "inactive": "inactive"}
+GATES = {
+    "open_cap": "at open cap",
+    "hour_cap": "at hourly cap",
+    "day_cap": "at daily cap",
+    "week_cap": "at weekly cap",
+    "month_cap": "at monthly cap",
+    "off_hours": "off hours",
+    "absent": "on leave",
+    "holiday": "on holiday",
+    "paused": "paused",
+}
 
 
 def make_console() -> Console:

@@ -15,8 +15,21 @@ def summary(type_: str, data: Mapping[str, Any]) -> str:
 
 
 def _scored(data: Mapping[str, Any]) -> str:
-    reasons = ", ".join(f"{reason['text']} {reason['points']:+d}" for reason in data["reasons"])
-    return f"Scored {data['points']}, grade {data['grade']}: {data['qualification']}{f' ({reasons})' if reasons else ''}."
+    reasons = ", ".join(f"{reason['text']} {_worth(reason):+g}" for reason in data["reasons"])
+    missing = (
+        f", for want of {', '.join(data['missing'])}" if data.get("missing") and data.get("outcome") == "insufficient" else ""
+    )
+    why = f" ({reasons})" if reasons else ""
+    again = " again" if data.get("changed") else ""
+    override = data.get("override")
+    by = f", as {override['by']} set it" if override else ""
+    return f"Scored{again} {data['points']}, grade {data['grade']}: {data['qualification']}{missing}{by}{why}."
+
+
+def _worth(reason: Mapping[str, Any]) -> float:
+    """Points with their decimals, which only newer scores have."""
+    hundredths = reason.get("hundredths")
+    return hundredths / 100 if hundredths else float(reason["points"])
 
 
 def _stage_changed(data: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 from sqlalchemy import text
 
-from services.scoring.domain import DEFAULT
+from services.scoring.domain.scorecard import DEFAULT
 from shared.db.migrate import platform, script
 from shared.db.uow import to_json
 

@@ -23,7 +23,7 @@ TEMPLATE = "handoff_template"
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, one has all that need the broker, and tests of a file that share its servers stay together."""
+    """Where several processes share the tests, one has all that need the broker, and what shares a file's servers stays together."""
     for item in items:
         folder = item.path.relative_to(TESTS).parts[0]
         if "kafka" in getattr(item, "fixturenames", ()):

@@ -18,46 +18,24 @@ What it means:
 
 from __future__ import annotations
 
-from typing import overload
-
-from shared.rules import conditions as _conditions
-from shared.rules import logic as _logic
 from shared.rules.comparisons import Comparison
-from shared.rules.conditions import (
-    MAX_CONDITIONS,
-    MAX_FIELD,
-    MAX_TEXT,
-    MAX_VALUES,
-    OPERATORS,
-    Condition,
-    Predicate,
-    check,
-    compile_conditions,
-)
 from shared.rules.definitions import Definitions, declared, problems_of
 from shared.rules.faults import DocumentError, Fault, Problem, RuleError, Severity
 from shared.rules.index import RuleSet
-from shared.rules.logic import always, contradiction
+from shared.rules.logic import always, contradiction, implies
 from shared.rules.rule import MAX_RULE, Rule, compile_rule
 from shared.rules.vocabulary import MAX_CHARACTERS, MAX_TEXTS, Facts, Kind, Vocabulary
 
 __all__ = [
     "MAX_CHARACTERS",
-    "MAX_CONDITIONS",
-    "MAX_FIELD",
     "MAX_RULE",
-    "MAX_TEXT",
     "MAX_TEXTS",
-    "MAX_VALUES",
-    "OPERATORS",
     "Comparison",
-    "Condition",
     "Definitions",
     "DocumentError",
     "Facts",
     "Fault",
     "Kind",
-    "Predicate",
     "Problem",
     "Rule",
     "RuleError",
@@ -65,24 +43,9 @@ __all__ = [
     "Severity",
     "Vocabulary",
     "always",
-    "check",
-    "compile_conditions",
     "compile_rule",
     "contradiction",
     "declared",
     "implies",
     "problems_of",
 ]
-
-
-@overload
-def implies(strong: Rule, weak: Rule) -> bool: ...
-@overload
-def implies(strong: Condition, weak: Condition) -> bool: ...
-def implies(strong: Rule | Condition, weak: Rule | Condition) -> bool:
-    """Whether every lead that `strong` matches is surely matched by `weak` too; False also means "cannot tell"."""
-    if isinstance(strong, Condition) and isinstance(weak, Condition):
-        return _conditions.implies(strong, weak)
-    if isinstance(strong, Rule) and isinstance(weak, Rule):
-        return _logic.implies(strong, weak)
-    return False

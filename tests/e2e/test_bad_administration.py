@@ -87,7 +87,7 @@ async def test_fields_of_administrators(world: Running) -> None:
         Bad("a pool's odd name", "/v1/pools/%3F", 422, "name", dumped({"members": []}), "PUT"),
         Bad("NaN in a policy", "/v1/policies", 422, None, policy(nan)),
         Bad("an object in a policy", "/v1/policies", 422, None, policy({})),
-        Bad("a default that is not there", "/v1/policies", 422, "/default_pool", dumped({"pools": {}, "default_pool": "x"})),
+        Bad("a default that is not there", "/v1/policies?activate=true", 422, "/default_pool", dumped({"pools": {}, "default_pool": "x"})),
         Bad("NaN in a scorecard", "/v1/scorecards", 422, None, rules(nan)),
         Bad("infinity in a scorecard", "/v1/scorecards", 422, None, rules(float("inf"))),
         Bad("a huge number in a scorecard", "/v1/scorecards", 422, "/fit/rules/0/points", rules(10**400)),

@@ -1,32 +1,6 @@
-"""Scoring's rules: the scorecard, what it says of a lead and why, and what can be wrong with it. Pure."""
+"""Scoring's rules: the scorecard, what it says of a lead and why, and what marketing and sales call qualified. Pure."""
 
 from services.scoring.domain import qualification, scorecard
-from services.scoring.domain.first import (
-    DEFAULT,
-    Grade,
-    Qualification,
-    Reason,
-    Rule,
-    Score,
-    Scorecard,
-    evaluate,
-    from_document,
-    lint,
-)
 from services.scoring.domain.stage import outcome_of
 
-__all__ = [
-    "DEFAULT",
-    "Grade",
-    "Qualification",
-    "Reason",
-    "Rule",
-    "Score",
-    "Scorecard",
-    "evaluate",
-    "from_document",
-    "lint",
-    "outcome_of",
-    "qualification",
-    "scorecard",
-]
+__all__ = ["outcome_of", "qualification", "scorecard"]

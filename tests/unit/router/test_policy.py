@@ -42,7 +42,7 @@ from services.router.domain.policy import (
     joined_and_left,
     unsupported,
 )
-from shared.rules import Condition, compile_conditions
+from tests.support.conditions import Condition, compile_conditions
 from tests.unit.router.documents import AGENTS, ANN, BEN, CYD, FACTS, WHOLE, a_document, a_draft, a_rule
 from tests.unit.router.worlds import deterministic, pool_lists
 

@@ -1,4 +1,4 @@
-"""Conditions as data: `{field, op, value}` joined by "and", until CEL is here; the form stays valid then.
+"""What conditions as data, `{field, op, value}` joined by "and", meant in documents of the first form: what their CEL is held against.
 
 What a condition means, in full:
 
@@ -9,26 +9,19 @@ What a condition means, in full:
 - A fact that is a list (tags) is asked as a set: `==` contains the value, `in` shares a member with the values, `!=`
   does not contain the value; `>=` and `<=` never match a list.
 
-Evaluating never raises. What can be wrong with a condition is found when it is saved, by `check`.
+Evaluating never raises.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-from shared.rules.faults import Problem
 
 Facts = Mapping[str, object]
 Predicate = Callable[[Facts], bool]
 
 OPERATORS = ("==", "!=", "in", ">=", "<=")
-MAX_CONDITIONS = 50
-MAX_VALUES = 1_000
-MAX_TEXT = 1_000
-MAX_FIELD = 200
 
 # Exact types, not isinstance: bool is an int to Python and must not be one to a rule.
 _COMPARABLE: dict[type, tuple[type, ...]] = {str: (str,), bool: (bool,), int: (int, float), float: (int, float)}
@@ -59,35 +52,6 @@ def compile_conditions(conditions: Iterable[Condition]) -> Predicate:
         return True
 
     return all_hold
-
-
-def check(conditions: Sequence[Condition], path: str) -> list[Problem]:
-    """All that is wrong with the conditions found at `path`, in order; empty when they can be compiled."""
-    if len(conditions) > MAX_CONDITIONS:
-        return [Problem(path, f"must hold at most {MAX_CONDITIONS} conditions")]
-    return [
-        Problem(f"{path}/{index}/{field}", message)
-        for index, condition in enumerate(conditions)
-        for field, message in _faults(condition)
-    ]
-
-
-def implies(strong: Condition, weak: Condition) -> bool:
-    """Whether every lead that `strong` matches is surely matched by `weak` too; False also means "cannot tell"."""
-    if strong.field != weak.field:
-        return False
-    if {strong.op, weak.op} <= {"==", "in"}:
-        return _choices(_values(strong)) <= _choices(_values(weak))
-    if strong.op != weak.op or type(weak.value) not in _COMPARABLE.get(type(strong.value), ()):
-        return False
-    left: Any = strong.value
-    right: Any = weak.value
-    match strong.op:
-        case ">=":
-            return bool(left >= right)
-        case "<=":
-            return bool(left <= right)
-    return bool(left == right)
 
 
 def _compile(condition: Condition) -> Predicate:
@@ -175,49 +139,3 @@ def _values(condition: Condition) -> tuple[object, ...]:
     if condition.op == "==":
         return (value,)
     return tuple(value) if isinstance(value, (tuple, list)) else ()
-
-
-def _choices(values: Iterable[object]) -> set[tuple[type, object]]:
-    """Values as a set in which 1 and 1.0 are one, and 1 and True are two."""
-    return {(_COMPARABLE[type(value)][0], value) for value in values if type(value) in _COMPARABLE}
-
-
-def _faults(condition: Condition) -> Iterable[tuple[str, str]]:
-    if fault := _field_fault(condition.field):
-        yield "field", fault
-    if condition.op not in OPERATORS:
-        yield "op", f"must be one of {', '.join(OPERATORS)}"
-    elif fault := _operand_fault(condition.op, condition.value):
-        yield "value", fault
-
-
-def _field_fault(field: object) -> str | None:
-    if not isinstance(field, str) or not all(field.split(".")):
-        return "must be a name or a dotted path of names"
-    return f"must be at most {MAX_FIELD} characters" if len(field) > MAX_FIELD else None
-
-
-def _operand_fault(op: str, value: object) -> str | None:
-    if op == "in":
-        return _list_fault(value)
-    if op in (">=", "<=") and not _ordered_kinds(value):
-        return "must be a number or text, because the operator compares"
-    return _scalar_fault(value)
-
-
-def _list_fault(value: object) -> str | None:
-    if not isinstance(value, (tuple, list)) or not value:
-        return "must be a list that is not empty, because the operator is in"
-    if len(value) > MAX_VALUES:
-        return f"must hold at most {MAX_VALUES} values"
-    return next((f"each value {fault}" for one in value if (fault := _scalar_fault(one))), None)
-
-
-def _scalar_fault(value: object) -> str | None:
-    if type(value) not in _COMPARABLE:
-        return "must be text, a number, true or false"
-    if isinstance(value, str) and len(value) > MAX_TEXT:
-        return f"must be at most {MAX_TEXT} characters"
-    if isinstance(value, float) and not math.isfinite(value):
-        return "must be a finite number"
-    return None

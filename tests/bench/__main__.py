@@ -23,7 +23,7 @@ import asyncpg
 import uvloop
 
 from shared.telemetry import configure_logging
-from tests.bench import report
+from tests.bench import report, scoring
 from tests.bench.children import ChildFailed
 from tests.bench.environment import Environment
 from tests.bench.floors import measure_floors
@@ -130,6 +130,9 @@ async def run_stages(arguments: argparse.Namespace, environment: Environment, re
     """Fills `results` stage by stage."""
     say("floors")
     results.before += await floors(arguments, environment)
+    if any(name.startswith("handoff") for name in arguments.stages):
+        say("scorecards")
+        results.cards = scoring.measure()
     for name, stage in arguments.stages.items():
         if stage.needs_kafka and not environment.kafka:
             say(f"{name}: left out, for want of a broker (see above)")

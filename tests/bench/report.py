@@ -112,6 +112,7 @@ class Results:
     after: list[Measurement] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     past: Past | None = None
+    cards: dict[str, dict[str, Any]] = field(default_factory=dict)  # scorings a second by number of rules, tests/bench/scoring.py
 
     def text(self) -> str:
         """The whole report in Markdown: first the systems of which each was measured with and without a past, side by side."""
@@ -136,7 +137,7 @@ class Results:
         ]
 
     def rows(self) -> list[Row]:
-        return [*self._floors(), *(row for system in self.systems for row in self._of(system))]
+        return [*self._floors(), *self._cards(), *(row for system in self.systems for row in self._of(system))]
 
     def _floors(self) -> Iterator[Row]:
         later = {floor.name: floor for floor in self.after}
@@ -146,6 +147,15 @@ class Results:
                 drift = abs(again.value / floor.value - 1)
                 target = f"drift ≤ {_DRIFT:.0%}"
                 yield Row(f"floor: {floor.name}, after", again.value, floor.unit, floor.value, target, drift <= _DRIFT)
+
+    def _cards(self) -> Iterator[Row]:
+        """The pure function alone, in CPU time of one core, beside Python written by hand."""
+        for rules, found in self.cards.items():
+            aim = Aim(at_least=20_000) if rules == "40" else REPORTED
+            yield aim.row(f"scoring: a card of {rules} rules", found["scorings_per_second"], "scorings/s")
+            yield Row(
+                f"scoring: {rules} rules by hand, of the card", found["floor_per_second"], "/s", found["scorings_per_second"]
+            )
 
     def _of(self, system: SystemResult) -> Iterator[Row]:
         aims, best, name = AIMS.get(system.name, Aims()), system.best, system.name

@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where several processes share the tests, one has all that need the broker, and what shares a file's servers stays together."""
     for item in items:
         folder = item.path.relative_to(TESTS).parts[0]
-        if "kafka" in getattr(item, "fixturenames", ()):
+        if item.get_closest_marker("kafka") or "kafka" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("kafka"))
         elif folder != "unit":
             item.add_marker(pytest.mark.xdist_group(item.path.stem))

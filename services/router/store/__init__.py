@@ -24,7 +24,7 @@ from services.router.store.agents import (
     update_agents,
 )
 from services.router.store.chain import Held, end_merges, forget_decisions, held_before, keep_merges, mark_erased
-from services.router.store.decisions import Sought, get_decision, ledger_between, page_of_decisions, snapshot_before
+from services.router.store.decisions import Sought, get_decision, last_decided, ledger_between, page_of_decisions, snapshot_before
 from services.router.store.leads import (
     Assignment,
     DecisionRow,
@@ -117,6 +117,7 @@ __all__ = [
     "insert_leave",
     "insert_queue",
     "keep_merges",
+    "last_decided",
     "ledger_after",
     "ledger_between",
     "lock_agents",

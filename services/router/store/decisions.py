@@ -66,3 +66,14 @@ async def ledger_between(uow: UnitOfWork, group_id: int, after: int, until: int)
         until,
     )
     return [Entry(**row) for row in rows]
+
+
+async def last_decided(uow: UnitOfWork, count: int) -> list[Row]:
+    """Of so many of the newest leads, newest first, the last decision. Leads without one are left out, and those that were erased."""
+    return await uow.fetch(
+        "SELECT d.lead_id, d.pool, d.rule, d.facts FROM (SELECT lead_id FROM router.leads l WHERE erased_at IS NULL "
+        "AND EXISTS (SELECT FROM router.decisions d WHERE d.lead_id = l.lead_id) ORDER BY lead_id DESC LIMIT $1) l "
+        "CROSS JOIN LATERAL (SELECT * FROM router.decisions d WHERE d.lead_id = l.lead_id ORDER BY d.id DESC LIMIT 1) d "
+        "ORDER BY d.lead_id DESC",
+        count,
+    )

@@ -117,6 +117,14 @@ groups = Table(
 )
 Index("groups_open_idx", groups.c.id, postgresql_where=text("closed_at IS NULL"))
 
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("group_id", BigInteger, ForeignKey(groups.c.id), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("snapshot", JSONB, nullable=False),
+)
+
 ledger = Table(
     "ledger",
     metadata,
@@ -202,3 +210,4 @@ decisions = Table(
     Column("counters", JSONB),
     Column("facts", JSONB, nullable=False),
 )
+Index("decisions_id_idx", decisions.c.id, unique=True)

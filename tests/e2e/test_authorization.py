@@ -20,7 +20,7 @@ from tests.support.installation import Installation
 
 TABLE = Path(__file__).with_name("authorization.json")
 IDS = dict.fromkeys(
-    ("id", "lead_id", "contact_id", "source_id", "delivery_id", "secret_id", "job_id", "leave_id"), str(UUID(int=7))
+    ("id", "lead_id", "contact_id", "source_id", "delivery_id", "secret_id", "job_id", "leave_id", "agent_id"), str(UUID(int=7))
 )
 SAMPLES = {"name": "nowhere", "token": "nothing", "version": "999999", "key": "7" * 32, **IDS}
 NOBODY = "nobody"

@@ -1,4 +1,4 @@
-"""What became of leads, over HTTP: assignments, queue, decisions."""
+"""What became of leads, over HTTP: assignments and queue."""
 
 from __future__ import annotations
 
@@ -50,10 +50,3 @@ async def get_queue(uow: Uow, _: Reader, limit: Limit = 100, cursor: Cursor = No
     rows = await store.page_of_queue(uow, after=after, limit=limit + 1, pool=pool)
     key = lambda row: (row["points"], row["queued_at"], row["lead_id"])  # noqa: E731
     return json_response(page_of([dict(row) for row in rows], limit=limit, key=key))
-
-
-@router.get("/v1/decisions/{lead_id}", tags=["decisions"], summary="What was decided for a lead, and why")
-async def get_decisions(lead_id: UUID, uow: Uow, _: Reader, limit: Limit = 100, cursor: Cursor = None) -> Response:
-    after = decode_cursor(cursor, tuple[UUID])
-    rows = await store.decisions_of_lead(uow, lead_id, after=after[0] if after else None, limit=limit + 1)
-    return json_response(page_of([dict(row) for row in rows], limit=limit, key=lambda row: (row["id"],)))

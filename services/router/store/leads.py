@@ -196,12 +196,3 @@ async def page_of_assignments(
         lead_id,
         open_only,
     )
-
-
-async def decisions_of_lead(uow: UnitOfWork, lead_id: UUID, *, after: UUID | None, limit: int) -> list[Row]:
-    return await uow.fetch(
-        "SELECT * FROM router.decisions WHERE lead_id = $1 AND ($2::uuid IS NULL OR id > $2) ORDER BY id LIMIT $3",
-        lead_id,
-        after,
-        limit,
-    )

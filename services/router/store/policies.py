@@ -171,4 +171,12 @@ async def advance_groups(uow: UnitOfWork, positions: Sequence[tuple[int, int, da
 
 
 async def store_snapshot(uow: UnitOfWork, id: int, number: int, snapshot: dict[str, Any]) -> None:
-    await uow.execute("UPDATE router.groups SET snapshot = $3, snapshot_number = $2 WHERE id = $1", id, number, to_json(snapshot))
+    """The group's newest snapshot. The one before it is kept apart, so that what was decided since then can be made again."""
+    await uow.execute(
+        "WITH older AS (INSERT INTO router.snapshots (group_id, number, snapshot) "
+        "SELECT id, snapshot_number, snapshot FROM router.groups WHERE id = $1) "
+        "UPDATE router.groups SET snapshot = $3, snapshot_number = $2 WHERE id = $1",
+        id,
+        number,
+        to_json(snapshot),
+    )

@@ -1,0 +1,125 @@
+"""A decision looked at again: made anew from what was recorded, and asked why a certain agent did not get the lead.
+
+Pure, and by the very functions that decide: there is no second reading of the rules that could say something else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from services.router.domain.availability import Gate
+from services.router.domain.decision import Decision, Lead, Outcome, decide_in_pool, reject, restore
+from services.router.domain.ledger import NotInGroup
+from services.router.domain.policy import Policy
+from services.router.domain.rotation import PARTS, Counters
+from services.router.domain.state import GroupState
+
+MOST_TURNS = 1_000  # that are looked ahead
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What is known of a decision once it is written. `pool` is None where the lead was rejected, for which no group was asked."""
+
+    outcome: Outcome
+    now: datetime
+    rule: str | None
+    pool: str | None
+    agent_id: UUID | None
+
+
+class Verdict(StrEnum):
+    """What became of an agent in a decision. A closed list."""
+
+    RECEIVED = "received"
+    NOT_ROUTED = "not_routed"  # nobody was asked
+    NOT_A_MEMBER = "not_a_member"
+    STOPPED = "stopped"  # by a gate
+    NO_ROOM = "no_room"  # for work as heavy as this lead
+    GIVEN_BACK = "given_back"  # the lead went back to who had it, and nobody else was asked
+    OTHERS_WAITED = "others_waited"  # the lead had to queue behind them
+    NOT_IN_TURN = "not_in_turn"  # could receive, and another came first
+
+
+@dataclass(frozen=True, slots=True)
+class WhyNot:
+    """The answer for one agent; `text` reads on from its name.
+
+    `until` is the moment from which time alone may have changed the answer of a gate. `standing` and `winner` are turns before the
+    decision; `ahead` is after how many leads, this one among them, the next would have been the agent's if nothing else had happened.
+    """
+
+    verdict: Verdict
+    text: str
+    gate: Gate | None = None
+    until: datetime | None = None
+    standing: Counters | None = None
+    winner: Counters | None = None
+    ahead: int | None = None
+
+
+def decide_again(recorded: Recorded, lead: Lead, policy: Policy, state: GroupState | None) -> Decision | None:
+    """The decision as it comes out now; `state` is the group's before it, and rolls on. None where there is none to be made."""
+    if recorded.outcome is Outcome.REJECTED or recorded.pool is None or state is None:
+        return reject(lead, policy, recorded.now)
+    if recorded.outcome is Outcome.RESTORED:
+        return restore(lead, recorded.agent_id, recorded.pool, state, recorded.now) if recorded.agent_id else None
+    return decide_in_pool(lead, recorded.pool, state, recorded.now, rule=recorded.rule)
+
+
+def explain_why_not(agent_id: UUID, recorded: Recorded, lead: Lead, state: GroupState | None) -> WhyNot:
+    """Why the agent did not get the lead. `state` is the group's before the decision; it is used up."""
+    if recorded.pool is None or state is None:
+        return WhyNot(Verdict.NOT_ROUTED, f"was not asked: leads qualified as {lead.qualification} were not routed")
+    now = state.roll(recorded.now)
+    try:
+        member = agent_id in (rotation := state.pool(recorded.pool).rotation)
+    except NotInGroup:
+        member = False
+    if not member:
+        return WhyNot(Verdict.NOT_A_MEMBER, f"was not a member of pool {recorded.pool}")
+    standing = rotation.counters(agent_id)
+    if agent_id == recorded.agent_id:
+        return WhyNot(Verdict.RECEIVED, "received the lead", standing=standing, winner=standing)
+    found = state.availability(agent_id, now)
+    if not found.available:
+        return WhyNot(Verdict.STOPPED, found.text, found.gate, found.until, standing)
+    return _passed_over(agent_id, recorded, lead, state)
+
+
+def _passed_over(agent_id: UUID, recorded: Recorded, lead: Lead, state: GroupState) -> WhyNot:
+    """Why a member whom no gate stopped did not get it."""
+    assert recorded.pool is not None
+    agent, rotation = state.agent(agent_id), state.pool(recorded.pool).rotation
+    standing = rotation.counters(agent_id)
+    if recorded.outcome is Outcome.RESTORED:
+        return WhyNot(
+            Verdict.GIVEN_BACK, "was not asked: the lead went back to who had it before it was merged", standing=standing
+        )
+    work = agent.settings.work_of(lead.qualification, lead.grade)
+    if not agent.has_room(work):
+        text = f"held work of {agent.open} and might hold {agent.caps.open}, and this lead is {work} more"
+        return WhyNot(Verdict.NO_ROOM, text, Gate.OPEN_CAP, standing=standing)
+    if recorded.agent_id is None:
+        return WhyNot(Verdict.OTHERS_WAITED, "could receive, but others waited for the pool and came first", standing=standing)
+    winner = rotation.counters(recorded.agent_id)
+    text = f"could receive, but another came first: this one {_turns(standing)}, the other {_turns(winner)}"
+    return WhyNot(Verdict.NOT_IN_TURN, text, standing=standing, winner=winner, ahead=_ahead(agent_id, recorded.pool, state))
+
+
+def _turns(counters: Counters) -> str:
+    return f"was entitled to {counters.entitled / PARTS:.2f} turns and had received {counters.received}"
+
+
+def _ahead(agent_id: UUID, pool: str, state: GroupState) -> int | None:
+    """How many turns the others have before the agent's; None for more than are looked ahead. Takes the turns."""
+    rotation = state.pool(pool).rotation
+    for turn in range(MOST_TURNS):
+        following = rotation.next()
+        if following is None or following == agent_id:
+            return turn if following else None
+        rotation.take(following)
+    return None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from heapq import nlargest
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.scoring.domain.qualification import Statement
@@ -57,8 +57,7 @@ class Occasion:
     news: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """A lead looked at: what is known of it, and what is to be said by these versions."""
 
     lead: Lead

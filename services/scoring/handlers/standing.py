@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.scoring.domain import qualification, scorecard
 from services.scoring.domain.qualification import Judgement, Scored, Statement
@@ -14,8 +13,7 @@ from services.scoring.handlers.early import NEVER, early_look, engagement_is_idl
 from services.scoring.handlers.versions import Versions
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """All that a lead is scored by: what was told of it, when and by which source, what people say of it, and what happened."""
 
     facts: Mapping[str, Any]
@@ -31,16 +29,14 @@ class Known:
         return Known(self.facts, self.facts_at, self.told_by, happened, said)
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """A lead's score and what it is judged to be."""
 
     score: Score
     judgement: Judgement
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """What is said of a lead: `standing` by what is announced, which holds a little longer than what is computed.
 
     `changed` names what differs from what was said before; it is empty for the first word and where there is nothing new.

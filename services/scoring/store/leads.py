@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -110,7 +111,10 @@ _TYPES = {
     **{"scored_at": "timestamptz", "scored_sequence": "int", "thresholds": "jsonb", "judgement": "jsonb", "reasons": "jsonb"},
     **{"changed": "jsonb"},
 }
-_NEW = ("lead_id", "received_at", "source", "facts", "next_change", *Said._fields)
+# What new leads of one batch have in common is sent once, not as an array of equals.
+_COMMON = ("scorecard_version", "definition_version", "scored_at", "scored_sequence", "cause", "changed")
+_OWN = tuple(name for name in Said._fields if name not in _COMMON)
+_NEW = ("lead_id", "received_at", "source", "facts", "next_change", *_OWN)
 _REWRITTEN = ("lead_id", "sequence", "revision", *Said._fields)
 
 
@@ -119,15 +123,24 @@ def _arrays(*names: str) -> str:
     return ", ".join(f"${n}::{_TYPES[name]}[]" for n, name in enumerate(names, 1))
 
 
+def _scalars(*names: str, after: int) -> str:
+    """As many arguments more, each of its column's type."""
+    return ", ".join(f"${n}::{_TYPES[name]}" for n, name in enumerate(names, after + 1))
+
+
 async def insert_leads(uow: UnitOfWork, rows: Sequence[NewLead]) -> set[UUID]:
     """Keeps the first scores of leads of which nothing was known, as sequence 1; returns their ids and holds their locks.
 
-    A lead that has a row already, be it a stub, keeps it and is not among them.
+    All are said at the same moment, by the same versions, for the same cause. A lead that has a row already, be it a stub, keeps it and is
+    not among them.
     """
+    own, common = attrgetter(*_OWN), attrgetter(*_COMMON)
     found = await uow.fetch(
-        f"INSERT INTO scoring.leads (sequence, revision, {', '.join(_NEW)}) SELECT 1, 1, n.* FROM unnest({_arrays(*_NEW)}) AS n "
-        "ORDER BY 3 ON CONFLICT (lead_id) DO NOTHING RETURNING lead_id",
-        *columns([(*row[:5], *row.said) for row in rows]),
+        f"INSERT INTO scoring.leads (sequence, revision, {', '.join(_COMMON + _NEW)}) "
+        f"SELECT 1, 1, {_scalars(*_COMMON, after=len(_NEW))}, n.* FROM unnest({_arrays(*_NEW)}) AS n(lead_id) "
+        "ORDER BY n.lead_id ON CONFLICT (lead_id) DO NOTHING RETURNING lead_id",
+        *columns([(*row[:5], *own(row.said)) for row in rows]),
+        *common(rows[0].said),
     )
     return {row["lead_id"] for row in found}
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from services.scoring.domain.qualification.definition import Clue
 from shared.rules import Facts
@@ -27,8 +28,7 @@ class Statement:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """One thing said of a dimension. `source` is the lead's source or, where `manual`, the person who said it."""
 
     value: str
@@ -38,8 +38,7 @@ class Claim:
     manual: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What counts of a dimension now: `confidence` is per cent now, `stated` per cent when it was said, `age` since then.
 
     `peak` is the most that anybody has stated, whoever counts now.
@@ -59,13 +58,18 @@ def claims_of(
     clue: Clue | None, facts: Facts, *, facts_at: datetime, told_by: str, statement: Statement | None
 ) -> tuple[Claim, ...]:
     """All that is said of a dimension, by the facts and by a person."""
-    told = Claim(_value(clue, facts), clue.confidence, told_by, facts_at, manual=False) if clue else None
-    said = Claim(statement.value, statement.confidence, statement.by, statement.at, manual=True) if statement else None
-    return tuple(claim for claim in (told, said) if claim)
+    told = (Claim(_value(clue, facts), clue.confidence, told_by, facts_at, manual=False),) if clue else ()
+    if statement is None:
+        return told
+    return (*told, Claim(statement.value, statement.confidence, statement.by, statement.at, manual=True))
 
 
 def settle(claims: Sequence[Claim], half_life_days: float | None, now: datetime) -> Evidence:
     """Which of the claims counts: the surest after decay, of equals the newer, of those a person's. There is at least one."""
+    if len(claims) == 1:  # as nearly always: nobody said anything beside the facts
+        [claim] = claims
+        left, age = decayed(claim, half_life_days, now), max(now - claim.at, _NONE)
+        return Evidence(claim.value, left, claim.confidence, claim.confidence, claim.source, claim.at, age, claim.manual)
     ranked = [(decayed(claim, half_life_days, now), claim.at, claim.manual, place) for place, claim in enumerate(claims)]
     confidence, at, manual, place = max(ranked)
     claim, peak = claims[place], max([claim.confidence for claim in claims])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.scoring.domain.qualification.definition import CONFIDENCE, SCORE_NAMES, Level, confidence_of
 from services.scoring.domain.qualification.evidence import CERTAIN, Evidence
@@ -26,8 +27,7 @@ _TYPES: dict[Kind, tuple[type, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """All that is known of a lead at one moment: `facts` alone, `asked` with score and confidences, the evidence itself.
 
     `holding` is where the conditions stand that hold.
@@ -46,7 +46,7 @@ class Known:
 
     @property
     def total(self) -> int:
-        return sum(one.confidence for one in self.evidence.values())
+        return sum([one.confidence for one in self.evidence.values()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Gap:
 def is_met(level: Level, known: Known) -> bool:
     if level.path not in known.holding or (level.total is not None and known.total < level.total):
         return False
-    return all(known.confidence(dimension) >= floor for dimension, floor in level.floors.items())
+    return not level.floors or all(known.confidence(dimension) >= floor for dimension, floor in level.floors.items())
 
 
 def gap_of(level: Level, known: Known) -> Gap:

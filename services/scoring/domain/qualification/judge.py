@@ -10,10 +10,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
 from services.scoring.domain.points import HUNDRED
 from services.scoring.domain.qualification.definition import Definition, confidence_of
@@ -21,7 +21,8 @@ from services.scoring.domain.qualification.evidence import Claim, Evidence, Stat
 from services.scoring.domain.qualification.gap import Gap, Known, gap_of, is_met, reasons_of
 from shared.rules import Facts
 
-NOBODY: Mapping[str, Statement] = {}
+NOBODY: Mapping[str, Statement] = MappingProxyType({})
+NOTHING_KNOWN: Mapping[str, Evidence] = MappingProxyType({})
 
 
 class Outcome(StrEnum):
@@ -49,8 +50,7 @@ class Scored(Protocol):
     def thresholds(self) -> tuple[str, ...]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """What a lead is, and why.
 
     `qualification` is the level's name or the outcome, which is what a policy routes. `level` and `label` name the level that is met or,
@@ -63,11 +63,10 @@ class Judgement:
     label: str | None = None
     missing: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
-    dimensions: Mapping[str, Evidence] = field(default_factory=dict)
+    dimensions: Mapping[str, Evidence] = NOTHING_KNOWN
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(NamedTuple):
     """A lead before its definition: all that is said of it. Judged at any moment, it differs by what has faded until then."""
 
     definition: Definition

@@ -7,24 +7,25 @@ even. So the order in which activities arrive does not matter.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from math import exp2, fsum
+from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
 from services.scoring.domain.scorecard.card import Behaviour, Scorecard
 
+NOTHING: Mapping[str, object] = MappingProxyType({})
 
-@dataclass(frozen=True, slots=True)
-class Occurrence:
+
+class Occurrence(NamedTuple):
     """Something that happened once. `data` is what is known of it, by the names of `vocabulary.ACTIVITY` and the card's own."""
 
     id: UUID
     kind: str
     at: datetime
     source: str | None = None
-    data: Mapping[str, object] = field(default_factory=dict)
+    data: Mapping[str, object] = NOTHING
 
 
 class Remembered(NamedTuple):

@@ -7,8 +7,8 @@ reason that takes back what is too much. A score is the sum of its reasons in wh
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from services.scoring.domain.points import shown
 from services.scoring.domain.scorecard.card import Facts, Group, Letter, Number, Scorecard
@@ -16,8 +16,7 @@ from services.scoring.domain.scorecard.decay import Occurrence, Remembered, reme
 from services.scoring.domain.scorecard.reason import CAP, Part, Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(NamedTuple):
     """What a lead is worth, in hundredths of a point. `points` are fit and engagement, each the sum of its part's reasons."""
 
     fit: int
@@ -49,7 +48,7 @@ def relaxed(card: Scorecard, score: Score) -> Score:
     """The same score as if the card's hysteresis had not yet been lost of it. What it still reaches is not yet given up."""
     more = card.hysteresis
     eased = _score(card, score.fit + more, score.engagement + more, score.reasons)
-    return replace(eased, points=score.points + more, thresholds=_thresholds(card, score.points + more))
+    return eased._replace(points=score.points + more, thresholds=_thresholds(card, score.points + more))
 
 
 def score_fit(card: Scorecard, facts: Facts) -> tuple[int, list[Reason]]:

@@ -88,6 +88,11 @@ def upgrade() -> None:
             PRIMARY KEY (lead_id, id)
         );
     """)
+    # What a rich lead is told by is a little more than a quarter of a page: it is not worth being compressed row by row.
+    script("""
+        ALTER TABLE scoring.leads SET (toast_tuple_target = 8160);
+        ALTER TABLE scoring.outbox SET (toast_tuple_target = 8160);
+    """)
     _documents()
 
 

@@ -39,7 +39,7 @@ class Lead:
 
 
 class Assignment(NamedTuple):
-    """One agent's ownership of one lead."""
+    """One agent's ownership of one lead. `turn` is the requirement class that it was a turn of; None where it was none."""
 
     id: UUID
     lead_id: UUID
@@ -51,10 +51,14 @@ class Assignment(NamedTuple):
     gave_back: bool = False
     hour: int = 0
     work: int = 1
+    turn: int | None = None
 
 
 class DecisionRow(NamedTuple):
-    """A decision in full: with the ledger's number before it, it can be made again and explained. The last three are JSON."""
+    """A decision in full: with the ledger's number before it, it can be made again and explained. Gates, counters and facts are JSON.
+
+    `via` is the pool that the lead belongs to, where that one overflowed to `pool`.
+    """
 
     id: UUID
     lead_id: UUID
@@ -72,6 +76,7 @@ class DecisionRow(NamedTuple):
     gates: str
     counters: str | None
     facts: str
+    via: str | None = None
 
 
 LEAD_COLUMNS = (

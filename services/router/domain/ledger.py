@@ -92,9 +92,15 @@ def ended(
     period: str,
     hour: int = 0,
     work: int = 1,
+    turn: int | None = None,
 ) -> Entry:
-    """An assignment was closed; with `gives_back` the counts of the periods it was counted in are given back."""
-    data = {"reason": reason, "gives_back": gives_back, "period": period, "hour": hour, "work": work}
+    """An assignment was closed; with `gives_back` the counts of the periods it was counted in are given back.
+
+    So is its turn, where it was one: of the requirement class of that number (`Turns.give_back`).
+    """
+    data: dict[str, Any] = {"reason": reason, "gives_back": gives_back, "period": period, "hour": hour, "work": work}
+    if gives_back and turn is not None:
+        data["turn"] = turn
     return Entry(number, ENDED, at, agent_id, lead_id, pool, data)
 
 

@@ -8,6 +8,7 @@ the time alone; a snapshot does not hold them.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import heappop, heappush
@@ -304,6 +305,10 @@ class GroupState:
         if seat.agent.open < work:
             raise LedgerError(f"entry {entry.number} ends an assignment, but agent {seat.agent_id} has none open")
         seat.agent.end(work, give_back=counted if gives_back else None)
+        if "turn" in entry.data and (pool := self._pools.get(entry.pool or "")) and seat.agent_id in pool.turns:
+            self._book(seat)  # first, so that the turn is taken back among those who may receive without it
+            with suppress(ValueError):  # a turn of an older group, of which nothing was carried
+                pool.turns.give_back(seat.agent_id, of=entry.data["turn"])
 
     def _agent_changed(self, seat: _Seat, entry: Entry) -> None:
         settings = Settings.from_document(entry.data.get("settings", entry.data))

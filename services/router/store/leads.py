@@ -158,19 +158,27 @@ async def insert_assignments(uow: UnitOfWork, rows: Sequence[Assignment]) -> Non
 
 
 async def close_assignments(
-    uow: UnitOfWork, closing: Sequence[tuple[UUID, UUID | None, str | None, datetime]], *, reason: str
+    uow: UnitOfWork,
+    closing: Sequence[tuple[UUID, UUID | None, str | None, datetime]],
+    *,
+    reason: str,
+    returning: Sequence[str] = (),
 ) -> list[Row]:
     """Closes open assignments: (lead, the assignment meant or None for whichever is open, outcome, when).
+
+    Those in the pools `returning` give back what they counted.
 
     Returns those that it closed: a counter falls by these and by nothing else.
     """
     return await uow.fetch(
-        "UPDATE router.assignments a SET closed_at = c.at, close_reason = $5, outcome = c.outcome "
+        "UPDATE router.assignments a SET closed_at = c.at, close_reason = $5, outcome = c.outcome, gave_back = a.pool = ANY($6) "
         "FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[]) AS c(lead_id, id, outcome, at) "
         "WHERE a.lead_id = c.lead_id AND a.closed_at IS NULL AND (c.id IS NULL OR c.id = a.id) "
-        "RETURNING a.id, a.lead_id, a.agent_id, a.pool, a.period, a.hour, a.work, a.outcome, a.closed_at",
+        "RETURNING a.id, a.lead_id, a.agent_id, a.pool, a.period, a.hour, a.work, a.outcome, a.closed_at, a.turn, a.gave_back, "
+        "(SELECT d.group_id FROM router.decisions d WHERE d.lead_id = a.lead_id AND d.id = a.id) AS group_id",
         *columns(closing),
         reason,
+        list(returning),
     )
 
 

@@ -19,6 +19,7 @@ from services.router.domain import (
     Policy,
     agent_changed,
     decide,
+    ended,
     enrol,
     from_document,
     groups_of,
@@ -119,6 +120,38 @@ def test_pools_overflow_in_order_and_the_decision_names_the_way() -> None:
     over = give(state, anything)
     assert (over.agent_id, over.pool, over.via, over.home) == (DAN, "spare", "north", "north")
     assert over.reason.startswith("Next in turn by weight: rule all chose pool north, which overflows to pool spare, 1 of 1")
+
+
+def test_an_end_that_returns_gives_count_and_turn_of_its_class_back() -> None:
+    policy = a_policy()
+    state = a_state(policy, ann=an_agent(name="Ann", languages=("de", "en"), day=1))
+    before = state.counters()
+    decision = decide(ALead(UUID(int=7), {"language": "de"}, qualification="sales_qualified"), policy, state, NOW)
+    turn = state.apply(decision.entry(1))
+    assert (decision.agent_id, turn) == (ANN, 1)
+    assert state.pool("north").turns.eligible == (BEN, CYD)
+    back = {"lead_id": UUID(int=7), "pool": "north", "reason": "declined", "gives_back": True, "period": "2026-06-01", "hour": 14}
+    state.apply(ended(2, NOW, agent_id=ANN, turn=turn, **back))
+    assert state.counters() == before
+    assert state.pool("north").turns.eligible == (ANN, BEN, CYD)
+    assert GroupState.restore(json.loads(json.dumps(state.snapshot()))).snapshot() == state.snapshot()
+    assert give(state, policy, language="de").agent_id == ANN
+
+
+def test_an_end_that_does_not_return_keeps_the_turn() -> None:
+    policy = a_policy()
+    state = a_state(policy)
+    assert give(state, policy, language="de").agent_id == ANN
+    kept = {"lead_id": UUID(int=7), "pool": "north", "reason": "won", "gives_back": False, "period": "2026-06-01"}
+    state.apply(ended(2, NOW, agent_id=ANN, turn=1, **kept))
+    assert state.counters()["north"][ANN].received == 1
+
+
+def test_a_turn_of_an_older_group_that_nothing_is_known_of_is_passed_over() -> None:
+    state = a_state(a_policy(), ann=an_agent(name="Ann", open=1))
+    back = {"lead_id": UUID(int=7), "pool": "north", "reason": "declined", "gives_back": True, "period": "2026-06-01"}
+    state.apply(ended(1, NOW, agent_id=ANN, turn=0, **back))
+    assert (state.agent(ANN).open, state.counters()["north"][ANN].received) == (0, 0)
 
 
 languages = st.sampled_from(["de", "en", "fr", "xx"])

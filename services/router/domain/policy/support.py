@@ -37,6 +37,7 @@ SUPPORTED: frozenset[Feature] = frozenset(
         Feature.SHARE,
         Feature.REQUIRES,
         Feature.OVERFLOW,
+        Feature.RETURNS,
     )
 )
 

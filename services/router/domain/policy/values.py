@@ -220,6 +220,10 @@ class Policy:
         asking = (self.pools.get(pool), self.rule(rule))
         return tuple(one.requires for one in asking if one and one.requires)
 
+    def returning(self, reason: str) -> tuple[str, ...]:
+        """The pools in which an assignment that ends so gives its count and its turn back."""
+        return tuple(name for name, pool in self.pools.items() if reason in pool.returns)
+
     def ways(self, pool: str) -> tuple[str, ...]:
         """The pool, and those that it overflows to, in order."""
         found = self.pools.get(pool)

@@ -175,6 +175,7 @@ assignments = Table(
     Column("gave_back", Boolean, nullable=False),
     Column("hour", SmallInteger, nullable=False, server_default="0"),
     Column("work", SmallInteger, nullable=False, server_default="1"),
+    Column("turn", Integer),
 )
 Index("assignments_one_owner_idx", assignments.c.lead_id, unique=True, postgresql_where=text("closed_at IS NULL"))
 Index("assignments_agent_id_assigned_at_idx", assignments.c.agent_id, assignments.c.assigned_at)
@@ -209,5 +210,6 @@ decisions = Table(
     Column("gates", JSONB, nullable=False),
     Column("counters", JSONB),
     Column("facts", JSONB, nullable=False),
+    Column("via", Text),
 )
 Index("decisions_id_idx", decisions.c.id, unique=True)

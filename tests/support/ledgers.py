@@ -105,10 +105,12 @@ def _caps(group: Row, entries: Iterable[Row], standings: dict[UUID, Standing]) -
 def _fair(group: Row, turns: Mapping[str, int], received: Mapping[tuple[str, UUID], int]) -> Iterator[str]:
     """Everybody could receive all the time: nobody may be more than a turn from what their weight entitles them to."""
     for pool, shown in group["snapshot"]["pools"].items():
+        if not shown["members"] or shown["strategy"]["kind"] != "rotation" or shown["classes"]:
+            continue
         total = sum(one["weight"] for one in shown["members"])
         for one in shown["members"]:
             got = received.get((pool, UUID(one["agent_id"])), 0)
-            entitled = Fraction(turns.get(pool, 0) * one["weight"], total) + Fraction(one["difference"], 10**12)
+            entitled = Fraction(turns.get(pool, 0) * one["weight"], total) + Fraction(one["owed"], 10**12)
             if abs(got - entitled) > 1 + Fraction(1, 10**6):  # shares are whole parts of 10**12
                 yield f"group {group['id']}, pool {pool}: {one['agent_id']} got {got} of {float(entitled):.2f} turns"
 
@@ -142,7 +144,7 @@ def queue_faults(world: World) -> Iterator[str]:
         if group["closed_at"] is None and any(pool in waiting for pool in group["pools"]):
             state = _fold(group, world.ledger.get(group["id"], []))
             for pool in group["pools"]:
-                if (count := waiting.pop(pool, 0)) and state and state.pool(pool).rotation.eligible_count:
+                if (count := waiting.pop(pool, 0)) and state and state.pool(pool).turns.eligible_count():
                     yield f"{count} leads wait for pool {pool}, in which somebody can receive"
     for pool in waiting.keys() - {pool for group in world.groups if group["closed_at"] is None for pool in group["pools"]}:
         yield f"{waiting[pool]} leads wait for pool {pool}, which is not in the policy"

@@ -209,10 +209,10 @@ async def _standing(uow: UnitOfWork, id: UUID) -> dict[str, Any]:
     agent = state.agent(id)
     pools = {}
     for name in sorted(desk.active.groups[group]):
-        if id in (rotation := state.pool(name).rotation):
-            counters = rotation.counters(id)
+        if id in (turns := state.pool(name).turns):
+            counters = turns.counters(id)
             pools[name] = {
-                "weight": rotation.weight(id),
+                "weight": turns.weight(id),
                 "received": counters.received,
                 "entitled": round(counters.entitled / PARTS, 4),
                 "difference": round(counters.difference / PARTS, 4),

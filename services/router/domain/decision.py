@@ -19,6 +19,7 @@ from services.router.domain.ledger import Entry, assigned
 from services.router.domain.policy import Match, Policy
 from services.router.domain.rotation import PARTS, Counters
 from services.router.domain.state import GroupState
+from services.router.domain.strategies import EVERYONE
 
 
 class Lead(Protocol):
@@ -64,7 +65,7 @@ class Winner:
     """The agent who gets the lead. Counters of its turns in the pool, open leads and leads of its day: once it has it.
 
     `period` and `hour` are the key of the day and the number of the hour that the assignment counts in, `work` is what it adds to `open`;
-    a cap of None is no cap.
+    a cap of None is no cap; `level` is its own in the pool.
     """
 
     agent_id: UUID
@@ -77,6 +78,7 @@ class Winner:
     period: str
     hour: int = 0
     work: int = 1
+    level: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,9 @@ class Decision:
     """What was decided for a lead, with all that explains it.
 
     `facts` is what the rules were asked of; `now` is the time that counted, which never goes back in a group. `rule` is
-    None where the default pool was taken; `pool` and `winner` are None where there is none.
+    None where the default pool was taken; `pool` and `winner` are None where there is none. `strategy` is that of the
+    pool, `of` the requirement class (`Turns.name`) that the winner was chosen from, and `via` the pool
+    that overflowed to it.
     """
 
     lead_id: UUID
@@ -97,25 +101,37 @@ class Decision:
     winner: Winner | None = None
     eligible: int = 0
     stopped: Mapping[Gate, int] = field(default_factory=dict)
+    strategy: str = "rotation"
+    of: int | str = EVERYONE
+    via: str | None = None
 
     @property
     def agent_id(self) -> UUID | None:
         return self.winner.agent_id if self.winner else None
 
     @property
+    def home(self) -> str | None:
+        """The pool that the lead belongs to, and waits for."""
+        return self.via or self.pool
+
+    @property
     def reason(self) -> str:
         """Why, in one sentence for a person."""
         if self.outcome is Outcome.REJECTED:
             return f"Leads qualified as {self.qualification} are not routed."
-        chosen = f"rule {self.rule} chose pool {self.pool}" if self.rule else f"pool {self.pool}"
+        chosen = f"rule {self.rule} chose pool {self.home}" if self.rule else f"pool {self.home}"
+        chosen += f", which overflows to pool {self.pool}" if self.via else ""
         members = self.eligible + sum(self.stopped.values())
         if self.winner is None:
             return f"Nobody can receive: {chosen}, and {_stops(self.stopped) or 'it has no members'}."
         if self.outcome is Outcome.RESTORED:
             return f"Back with the agent who had it in pool {self.pool}: its merge into another lead was undone."
-        before = self.winner.before
-        standing = f"this one was entitled to {_turns(before.entitled)} turns and had received {before.received}"
-        return f"Next in turn by weight: {chosen}, {self.eligible} of {members} members can receive, and {standing}."
+        first, standing = _chosen(self.strategy, self.winner)
+        unfit = self.stopped.get(Gate.REQUIREMENT, 0)
+        receive = (
+            f"{self.eligible} of {members} members can receive{f' ({unfit} more do not meet what is asked)' if unfit else ''}"
+        )
+        return f"{first}: {chosen}, {receive}, and {standing}."
 
     def entry(self, number: int) -> Entry:
         """The ledger entry of an assignment. Raises ValueError for a decision that assigned nobody."""
@@ -132,6 +148,7 @@ class Decision:
             period=winner.period,
             hour=winner.hour,
             work=winner.work,
+            of=self.of,
         )
 
 
@@ -144,12 +161,17 @@ def decide(lead: Lead, policy: Policy, state: GroupState, now: datetime) -> Deci
     if rejection := reject(lead, policy, now):
         return rejection
     facts = facts_of(lead)
-    return _give(lead, facts, policy.match(facts), state, now)
+    return _give(lead, facts, policy.match(facts), state, now, policy)
 
 
-def decide_in_pool(lead: Lead, pool: str, state: GroupState, now: datetime, *, rule: str | None = None) -> Decision:
-    """Decides a lead whose pool is known already, as in a hold queue; `rule` is the one that chose the pool."""
-    return _give(lead, facts_of(lead), Match(rule, pool), state, now)
+def decide_in_pool(
+    lead: Lead, pool: str, state: GroupState, now: datetime, *, rule: str | None = None, policy: Policy | None = None
+) -> Decision:
+    """Decides a lead whose pool is known already, as in a hold queue; `rule` is the one that chose the pool.
+
+    Without a policy nothing is asked of who receives it, and no pool overflows.
+    """
+    return _give(lead, facts_of(lead), Match(rule, pool), state, now, policy)
 
 
 def restore(lead: Lead, agent_id: UUID, pool: str, state: GroupState, now: datetime) -> Decision | None:
@@ -159,8 +181,8 @@ def restore(lead: Lead, agent_id: UUID, pool: str, state: GroupState, now: datet
     Raises NotInGroup when the pool belongs to another group.
     """
     now = state.roll(now)
-    rotation = state.pool(pool).rotation
-    if agent_id not in rotation or not state.availability(agent_id, now).available:
+    turns = state.pool(pool).turns
+    if agent_id not in turns or not state.availability(agent_id, now).available:
         return None
     if not state.agent(agent_id).has_room(_work_of(lead)(state.agent(agent_id).settings)):
         return None
@@ -172,7 +194,7 @@ def restore(lead: Lead, agent_id: UUID, pool: str, state: GroupState, now: datet
         now=now,
         pool=pool,
         winner=_winner(lead, agent_id, pool, state, turn=False),
-        eligible=rotation.eligible_count,
+        eligible=turns.eligible_count(),
         stopped=state.pool(pool).stopped,
     )
 
@@ -199,35 +221,56 @@ def in_order(waiting: Iterable[W]) -> list[W]:
     return sorted(waiting, key=lambda lead: (-lead.points, lead.queued_at, lead.lead_id))
 
 
-def _give(lead: Lead, facts: Mapping[str, Any], found: Match, state: GroupState, now: datetime) -> Decision:
-    now = state.roll(now)
-    pool = state.pool(found.pool)
-    agent_id = state.next_with_room(found.pool, _work_of(lead))
-    return Decision(
-        lead_id=lead.lead_id,
-        outcome=Outcome.QUEUED if agent_id is None else Outcome.ASSIGNED,
-        qualification=lead.qualification,
-        facts=facts,
-        now=now,
-        rule=found.rule,
-        pool=found.pool,
-        winner=None if agent_id is None else _winner(lead, agent_id, found.pool, state, turn=True),
-        eligible=pool.rotation.eligible_count,
-        stopped=pool.stopped,
-    )
+def _give(
+    lead: Lead, facts: Mapping[str, Any], found: Match, state: GroupState, now: datetime, policy: Policy | None
+) -> Decision:
+    """The first of the pool and those it overflows to in which somebody may receive; else the lead waits for the pool itself."""
+    now, asked = state.roll(now), policy.extend(facts) if policy else facts
+    waits: Decision | None = None
+    for name in policy.ways(found.pool) if policy else (found.pool,):
+        requirements = policy.requirements(name, found.rule) if policy else ()
+        among = state.among(name, requirements, asked)
+        agent_id = state.next_with_room(name, _work_of(lead), among=among)
+        if agent_id is not None or waits is None:
+            turns, stopped = state.pool(name).turns, state.pool(name).stopped
+            eligible = turns.eligible_count(among)
+            if unfit := turns.eligible_count() - eligible:
+                stopped[Gate.REQUIREMENT] = unfit
+            decision = Decision(
+                lead_id=lead.lead_id,
+                outcome=Outcome.QUEUED if agent_id is None else Outcome.ASSIGNED,
+                qualification=lead.qualification,
+                facts=facts,
+                now=now,
+                rule=found.rule,
+                pool=name,
+                winner=None if agent_id is None else _winner(lead, agent_id, name, state, turn=True, among=among),
+                eligible=eligible,
+                stopped=stopped,
+                strategy=turns.way.kind,
+                of=turns.name(among) if agent_id is not None else EVERYONE,
+                via=None if name == found.pool else found.pool,
+            )
+            if agent_id is not None:
+                return decision
+            waits = decision
+    assert waits is not None
+    return waits
 
 
 def _work_of(lead: Lead) -> Callable[[Settings], int]:
     return lambda settings: settings.work_of(lead.qualification, lead.grade)
 
 
-def _winner(lead: Lead, agent_id: UUID, pool: str, state: GroupState, *, turn: bool) -> Winner:
-    rotation, agent, today = state.pool(pool).rotation, state.agent(agent_id), state.today(agent_id)
-    before, work = rotation.counters(agent_id), _work_of(lead)(agent.settings)
+def _winner(
+    lead: Lead, agent_id: UUID, pool: str, state: GroupState, *, turn: bool, among: frozenset[UUID] | None = None
+) -> Winner:
+    turns, agent, today = state.pool(pool).turns, state.agent(agent_id), state.today(agent_id)
+    before, work = turns.counters(agent_id), _work_of(lead)(agent.settings)
     return Winner(
         agent_id=agent_id,
         before=before,
-        after=Counters(before.entitled + rotation.share(agent_id), before.received + 1) if turn else before,
+        after=Counters(before.entitled + turns.share(agent_id, among=among), before.received + 1) if turn else before,
         open=agent.open + work,
         open_cap=agent.caps.open,
         daily=agent.received(today.day.key) + 1,
@@ -235,11 +278,31 @@ def _winner(lead: Lead, agent_id: UUID, pool: str, state: GroupState, *, turn: b
         period=today.day.key,
         hour=today.number,
         work=work,
+        level=turns.level(agent_id),
     )
 
 
 def _stops(stopped: Mapping[Gate, int]) -> str:
     return "of its members " + ", ".join(f"{count} {gate.phrase}" for gate, count in stopped.items()) if stopped else ""
+
+
+def _chosen(strategy: str, winner: Winner) -> tuple[str, str]:
+    """What the strategy looks for, and how the winner stood by it."""
+    before, held = winner.before, winner.open - winner.work
+    turn = f"this one was entitled to {_turns(before.entitled)} turns and had received {before.received}"
+    match strategy:
+        case "fewest":
+            return "Fewest received for its weight", f"this one had received {before.received}"
+        case "least_open":
+            return "Least open work", f"this one held {held}"
+        case "most_spare":
+            cap = "has no cap" if winner.open_cap is None else f"may hold {winner.open_cap}"
+            return "Most room for open work", f"this one held {held} and {cap}"
+        case "waterfall":
+            return "Lowest level in which somebody can receive", f"this one is of level {winner.level}; {turn}"
+        case "share":
+            return "Next in turn by percentage", turn
+    return "Next in turn by weight", turn
 
 
 def _turns(parts: int) -> str:

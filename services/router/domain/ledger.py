@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -62,14 +62,21 @@ def assigned(
     period: str,
     hour: int = 0,
     work: int = 1,
+    of: int | str = 0,
+    without: Iterable[UUID] = (),
 ) -> Entry:
     """An agent became a lead's owner.
 
-    `turn` tells whether it is a turn of the pool's rotation; a sticky, forced or claimed assignment is none. `period` and `hour` are
+    `turn` tells whether it is a turn of the pool; a sticky, forced or claimed assignment is none. `of` is the requirement class that it is
+    a turn of, 0 for everyone's, and `without` are those who got no part of it (`Turns.take`). `period` and `hour` are
     the key of the agent's day and the number of its hour (`GroupState.today`) that it counts in, `work` is what it adds to the agent's
     open work: an assignment's row keeps the three for its end.
     """
-    data = {"turn": turn, "period": period, "hour": hour, "work": work}
+    data: dict[str, Any] = {"turn": turn, "period": period, "hour": hour, "work": work}
+    if of:
+        data["of"] = of
+    if out := sorted(str(one) for one in without):
+        data["without"] = out
     return Entry(number, ASSIGNED, at, agent_id, lead_id, pool, data)
 
 
@@ -85,9 +92,15 @@ def ended(
     period: str,
     hour: int = 0,
     work: int = 1,
+    turn: int | None = None,
 ) -> Entry:
-    """An assignment was closed; with `gives_back` the counts of the periods it was counted in are given back."""
-    data = {"reason": reason, "gives_back": gives_back, "period": period, "hour": hour, "work": work}
+    """An assignment was closed; with `gives_back` the counts of the periods it was counted in are given back.
+
+    So is its turn, where it was one: of the requirement class of that number (`Turns.give_back`).
+    """
+    data: dict[str, Any] = {"reason": reason, "gives_back": gives_back, "period": period, "hour": hour, "work": work}
+    if gives_back and turn is not None:
+        data["turn"] = turn
     return Entry(number, ENDED, at, agent_id, lead_id, pool, data)
 
 

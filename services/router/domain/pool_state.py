@@ -6,16 +6,22 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
+from services.router.domain.agent import Agent
 from services.router.domain.availability import Gate
-from services.router.domain.policy import Pool
-from services.router.domain.rotation import PARTS, Counters, Rotation
+from services.router.domain.policy import Member, Pool, Strategy, StrategyKind
+from services.router.domain.rotation import PARTS, Counters
+from services.router.domain.strategies import Seat, Turns, Way
 
 
 class PoolState:
-    """A pool's rotation, in which exactly the members whom no gate stops are eligible, and the count of the others."""
+    """A pool's turns, in which exactly the members whom no gate stops may receive, and the count of the others.
 
-    def __init__(self, pool: Pool, carried: Mapping[UUID, Counters]) -> None:
-        self.rotation = Rotation({member.agent_id: member.weight for member in pool.members}, carried)
+    `carried` are counters and `stood` is the snapshot of a pool of an older group, with which this one goes on.
+    """
+
+    def __init__(self, pool: Pool, carried: Mapping[UUID, Counters], stood: Mapping[str, Any] | None = None) -> None:
+        seats = [Seat(one.agent_id, one.weight, one.level, one.percent) for one in pool.members]
+        self.turns = Turns(pool.name, _way(pool.strategy), seats, carried, document=stood)
         self._stopped = dict.fromkeys(Gate, 0)
 
     @property
@@ -26,28 +32,46 @@ class PoolState:
     def enter(self, agent_id: UUID, gate: Gate | None) -> None:
         """Books a member under the gate that stops it, as eligible where there is none."""
         if gate is None:
-            self.rotation.admit(agent_id)
+            self.turns.admit(agent_id)
         else:
             self._stopped[gate] += 1
 
     def leave(self, agent_id: UUID, gate: Gate | None) -> None:
         """Takes back what `enter` booked."""
         if gate is None:
-            self.rotation.withdraw(agent_id)
+            self.turns.withdraw(agent_id)
         else:
             self._stopped[gate] -= 1
 
+    def hold(self, agent_id: UUID, agent: Agent) -> None:
+        """Takes what a member holds of open work, and its cap of it."""
+        self.turns.changed(agent_id, open=agent.open, capacity=agent.caps.open)
 
-def counters_document(rotation: Rotation) -> list[dict[str, Any]]:
-    """A pool's members, with how they stand, as data that JSON can carry; `read_counters` reads how they stand."""
-    # The difference and not what was entitled: it stays small, and so within what any reader of JSON can hold.
-    documents = []
-    for agent_id in rotation.members:
-        counters = rotation.counters(agent_id)
-        document = {"agent_id": str(agent_id), "weight": rotation.weight(agent_id)}
-        documents.append({**document, "received": counters.received, "difference": counters.difference})
-    return documents
+    def snapshot(self) -> dict[str, Any]:
+        """The pool as data that JSON can carry, without who may receive; `restore` reads it back."""
+        way = self.turns.way
+        strategy = {"kind": way.kind, "to": way.to, "seconds": way.seconds, "fallback": way.fallback}
+        return {"strategy": strategy, **self.turns.snapshot()}
+
+    @classmethod
+    def restore(cls, name: str, document: Mapping[str, Any]) -> PoolState:
+        """The pool of which `snapshot` made this document, now or before there were strategies."""
+        listed = document["members"]
+        if "strategy" not in document:
+            members = tuple(Member(UUID(one["agent_id"]), one["weight"]) for one in listed)
+            return cls(Pool(name, members), _first_counters(listed))
+        strategy = document["strategy"]
+        fallback = strategy["fallback"] and StrategyKind(strategy["fallback"])
+        way = Strategy(StrategyKind(strategy["kind"]), strategy["to"], strategy["seconds"], fallback)
+        pool = cls(Pool(name, strategy=way), {})
+        pool.turns = Turns.restore(name, _way(way), document)
+        return pool
 
 
-def read_counters(documents: Iterable[Mapping[str, Any]]) -> dict[UUID, Counters]:
+def _way(strategy: Strategy) -> Way:
+    return Way(strategy.kind.value, strategy.to, strategy.seconds, strategy.fallback and strategy.fallback.value)
+
+
+def _first_counters(documents: Iterable[Mapping[str, Any]]) -> dict[UUID, Counters]:
+    """Counters as the first versions wrote them."""
     return {UUID(one["agent_id"]): Counters(PARTS * one["received"] + one["difference"], one["received"]) for one in documents}

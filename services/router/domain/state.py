@@ -1,13 +1,14 @@
 """The state of a group: the fold of its ledger, with the indexes that make a decision cheap.
 
 Who is eligible is kept up to date per pool as entries are applied and time passes, so that a decision looks at nobody who cannot
-receive, and time costs only those whose answer it may change: a heap holds the moments. The indexes follow from agents, rotations and
+receive, and time costs only those whose answer it may change: a heap holds the moments. The indexes follow from agents, turns and
 the time alone; a snapshot does not hold them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import heappop, heappush
@@ -29,12 +30,15 @@ from services.router.domain.ledger import (
     LedgerGap,
     NotInGroup,
 )
+from services.router.domain.meeting import Meeting
 from services.router.domain.period import Calendar, Periods, is_zone
-from services.router.domain.policy import Member, Pool
-from services.router.domain.pool_state import PoolState, counters_document, read_counters
-from services.router.domain.rotation import Counters, Rotation
+from services.router.domain.policy import Pool, Requirement
+from services.router.domain.pool_state import PoolState
+from services.router.domain.rotation import Counters
+from services.router.domain.strategies import EVERYONE, Turns
+from shared.rules import Facts
 
-VERSION = 2
+VERSION = 3
 """Of a snapshot's form."""
 
 
@@ -67,29 +71,47 @@ class GroupState:
         *,
         now: datetime,
         carried: Mapping[str, Mapping[UUID, Counters]],
+        stood: Mapping[str, Mapping[str, Any]] | None = None,
         number: int = 0,
         calendars: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         """Opens a group at activation; its ledger begins at `number` + 1.
 
         `agents` holds settings and absence of every member, with open work and period counts recounted from assignments. `carried`
-        holds `counters()` of older groups: a pool of the same name goes on with them, whoever is new starts level. `calendars` are the
-        dates of the holidays that members keep (`copy_calendars`).
+        holds `counters()` and `stood` holds `standings()` of older groups: a pool of the same name goes on with them, whoever is new
+        starts level. `calendars` are the dates of the holidays that members keep (`copy_calendars`).
         Raises NotInGroup for a member without settings, KeyError or ValueError for a zone that does not exist.
         """
+        known = stood or {}
+        ordered = sorted(pools, key=lambda pool: pool.name)
+        self._open(
+            {pool.name: PoolState(pool, carried.get(pool.name, {}), known.get(pool.name)) for pool in ordered},
+            agents,
+            now,
+            number,
+            calendars or {},
+        )
+
+    def _open(
+        self,
+        pools: dict[str, PoolState],
+        agents: Mapping[UUID, Agent],
+        now: datetime,
+        number: int,
+        calendars: Mapping[str, Mapping[str, str]],
+    ) -> None:
         self.number = number
         self.last_now = now
         self._periods = Calendar()
-        self._calendars = dict(calendars or {})
+        self._calendars = dict(calendars)
         self._days_off: dict[tuple[str, ...], Mapping[str, str]] = {}
         self._changes: list[tuple[datetime, UUID]] = []
-        self._pools = {
-            pool.name: PoolState(pool, carried.get(pool.name, {})) for pool in sorted(pools, key=lambda pool: pool.name)
-        }
+        self._pools = pools
+        self._meetings: dict[str, Meeting] = {}
         self._seats = {agent_id: self._take_seat(agent_id, agents) for agent_id in self._members()}
 
-    def apply(self, entry: Entry) -> None:
-        """Advances the state by the next entry.
+    def apply(self, entry: Entry) -> int | None:
+        """Advances the state by the next entry. Of a turn it returns the requirement class it was taken in, by which it is given back.
 
         Raises LedgerError for one that does not fit; then nothing but the time has changed.
         """
@@ -100,11 +122,14 @@ class GroupState:
             raise LedgerError(f"entry {entry.number} is of an unknown kind, {entry.kind}")
         seat = self._seat(entry.agent_id)
         self.roll(entry.at)
-        fold(self, seat, entry)
+        turn = fold(self, seat, entry)
         if entry.kind not in _OF_COUNTS:
             seat.duty = duty(seat.agent, self.last_now)
         self._book(seat)
+        for pool in seat.pools if entry.kind in _OF_WORK else ():
+            pool.hold(seat.agent_id, seat.agent)
         self.number = entry.number
+        return turn
 
     def roll(self, now: datetime) -> datetime:
         """Lets time pass: those whose availability it may have changed are booked anew. Returns the `now` that counts."""
@@ -144,26 +169,42 @@ class GroupState:
         """Whether the agent can receive at `now`, and why not; changes nothing."""
         return availability(self._seat(agent_id).agent, max(now, self.last_now))
 
-    def next_with_room(self, pool: str, work_of: Callable[[Settings], int]) -> UUID | None:
-        """Whose turn it is in a pool among those whose cap on open work leaves room for a lead of that much work; None for nobody.
+    def next_with_room(
+        self,
+        pool: str,
+        work_of: Callable[[Settings], int],
+        *,
+        among: frozenset[UUID] | None = None,
+        without: Collection[UUID] = (),
+    ) -> UUID | None:
+        """Whose turn it is in a pool, of all or of these members, among those whose cap on open work leaves room for a lead of that
+        much work; None for nobody.
 
         The gate of that cap asks for the lightest lead that an agent can be given, so with `open_weights` somebody eligible may
-        have no room for this one: they are passed over, which changes nothing.
+        have no room for this one: they are passed over, which changes nothing. Nor does anything for `without`, who get no part of it.
         """
-        rotation, passed = self.pool(pool).rotation, []
-        while (agent_id := rotation.next()) is not None:
+
+        def fits(agent_id: UUID) -> bool:
             agent = self._seats[agent_id].agent
-            if not agent.settings.open_weights or agent.has_room(work_of(agent.settings)):
-                break
-            rotation.withdraw(agent_id)
-            passed.append(agent_id)
-        for one in passed:
-            rotation.admit(one)
-        return agent_id
+            return not agent.settings.open_weights or agent.has_room(work_of(agent.settings))
+
+        return self.pool(pool).turns.first(self.last_now, fits, among=among, without=without)
+
+    def among(self, pool: str, requirements: Sequence[Requirement], lead: Facts) -> frozenset[UUID] | None:
+        """The members of a pool who meet what is asked for a lead of these facts; None where nothing is. Raises NotInGroup."""
+        if not requirements:
+            return None
+        if pool not in self._meetings:
+            self._meetings[pool] = Meeting(self.pool(pool).turns.members, lambda one: self._seats[one].agent.settings)
+        return self._meetings[pool].among(requirements, lead)
 
     def counters(self) -> dict[str, dict[UUID, Counters]]:
         """What every member of every pool was entitled to and received, to be carried to the groups that follow."""
-        return {name: {one: pool.rotation.counters(one) for one in pool.rotation.members} for name, pool in self._pools.items()}
+        return {name: {one: pool.turns.counters(one) for one in pool.turns.members} for name, pool in self._pools.items()}
+
+    def standings(self) -> dict[str, dict[str, Any]]:
+        """What every pool remembers of its turns, to be carried to the groups that follow."""
+        return {name: pool.snapshot() for name, pool in self._pools.items()}
 
     def snapshot(self) -> dict[str, Any]:
         """The state as data that JSON can carry; `restore` reads it back."""
@@ -173,37 +214,35 @@ class GroupState:
             "last_now": self.last_now.isoformat(),
             "agents": {str(agent_id): seat.agent.to_document() for agent_id, seat in self._seats.items()},
             "calendars": {name: dict(dates) for name, dates in sorted(self._calendars.items())},
-            "pools": {name: {"members": counters_document(pool.rotation)} for name, pool in self._pools.items()},
+            "pools": self.standings(),
         }
 
     @classmethod
     def restore(cls, document: Mapping[str, Any]) -> GroupState:
-        """The state of which `snapshot` made this document, now or in its first version, which had no calendars."""
-        members = {name: pool["members"] for name, pool in document["pools"].items()}
-        return cls(
-            [
-                Pool(name, tuple(Member(UUID(one["agent_id"]), one["weight"]) for one in listed))
-                for name, listed in members.items()
-            ],
+        """The state of which `snapshot` made this document, now or in an earlier version: without calendars, or without strategies."""
+        state = cls.__new__(cls)
+        state._open(
+            {name: PoolState.restore(name, pool) for name, pool in document["pools"].items()},
             {UUID(agent_id): Agent.from_document(agent) for agent_id, agent in document["agents"].items()},
-            now=datetime.fromisoformat(document["last_now"]),
-            carried={name: read_counters(listed) for name, listed in members.items()},
-            number=document["number"],
-            calendars=document.get("calendars"),
+            datetime.fromisoformat(document["last_now"]),
+            document["number"],
+            document.get("calendars") or {},
         )
+        return state
 
     def _members(self) -> list[UUID]:
-        return sorted({agent_id for pool in self._pools.values() for agent_id in pool.rotation.members})
+        return sorted({agent_id for pool in self._pools.values() for agent_id in pool.turns.members})
 
     def _take_seat(self, agent_id: UUID, agents: Mapping[UUID, Agent]) -> _Seat:
         if agent_id not in agents:
             raise NotInGroup(f"agent {agent_id} is in a pool but has no settings")
         agent = agents[agent_id].copy()
         agent.days_off = self._days_off_of(agent.settings)
-        pools = tuple(pool for pool in self._pools.values() if agent_id in pool.rotation)
+        pools = tuple(pool for pool in self._pools.values() if agent_id in pool.turns)
         seat = _Seat(agent_id, agent, pools, duty(agent, self.last_now))
         seat.gate = self._gate(seat)
         for pool in pools:
+            pool.hold(agent_id, agent)
             pool.enter(agent_id, seat.gate)
         return seat
 
@@ -241,22 +280,35 @@ class GroupState:
                 heappush(self._changes, (until, seat.agent_id))
         return gate
 
-    def _assigned(self, seat: _Seat, entry: Entry) -> None:
-        turn, counted = entry.data["turn"], _counted_in(entry)
-        if turn:
-            self._rotation_of(seat, entry).take(seat.agent_id)
+    def _assigned(self, seat: _Seat, entry: Entry) -> int | None:
+        counted, turn = _counted_in(entry), None
+        if entry.data["turn"]:
+            turn = self._take(seat, entry)
         seat.agent.assign(*counted, entry.data.get("work", 1))
+        return turn
 
-    def _rotation_of(self, seat: _Seat, entry: Entry) -> Rotation:
-        if entry.pool is None or seat.agent_id not in (rotation := self.pool(entry.pool).rotation):
+    def _take(self, seat: _Seat, entry: Entry) -> int:
+        turns = self._turns_of(seat, entry)
+        without = tuple(UUID(one) for one in entry.data.get("without", ()))
+        try:
+            return turns.take(seat.agent_id, of=entry.data.get("of", EVERYONE), without=without)
+        except (KeyError, ValueError) as error:
+            raise LedgerError(f"entry {entry.number} is a turn of a class that agent {seat.agent_id} is not in") from error
+
+    def _turns_of(self, seat: _Seat, entry: Entry) -> Turns:
+        if entry.pool is None or seat.agent_id not in (turns := self.pool(entry.pool).turns):
             raise NotInGroup(f"entry {entry.number} is a turn, but agent {seat.agent_id} is not in pool {entry.pool}")
-        return rotation
+        return turns
 
     def _ended(self, seat: _Seat, entry: Entry) -> None:
         gives_back, counted, work = entry.data["gives_back"], _counted_in(entry), entry.data.get("work", 1)
         if seat.agent.open < work:
             raise LedgerError(f"entry {entry.number} ends an assignment, but agent {seat.agent_id} has none open")
         seat.agent.end(work, give_back=counted if gives_back else None)
+        if "turn" in entry.data and (pool := self._pools.get(entry.pool or "")) and seat.agent_id in pool.turns:
+            self._book(seat)  # first, so that the turn is taken back among those who may receive without it
+            with suppress(ValueError):  # a turn of an older group, of which nothing was carried
+                pool.turns.give_back(seat.agent_id, of=entry.data["turn"])
 
     def _agent_changed(self, seat: _Seat, entry: Entry) -> None:
         settings = Settings.from_document(entry.data.get("settings", entry.data))
@@ -264,6 +316,9 @@ class GroupState:
             raise LedgerError(f"entry {entry.number} names a time zone that does not exist, {settings.zone}")
         self._copy_calendars(entry.data.get("calendars", {}))
         seat.agent.settings = settings
+        for pool, meeting in self._meetings.items():
+            if seat.agent_id in self._pools[pool].turns:
+                meeting.forget()
         seat.agent.days_off = self._days_off_of(settings)
 
     def _copy_calendars(self, calendars: Mapping[str, Mapping[str, str]]) -> None:
@@ -289,7 +344,7 @@ class GroupState:
         seat.agent.presence = Presence.from_document(entry.data["presence"])
 
 
-_FOLDS: dict[str, Callable[[GroupState, _Seat, Entry], None]] = {
+_FOLDS: dict[str, Callable[[GroupState, _Seat, Entry], int | None]] = {
     ASSIGNED: GroupState._assigned,
     ENDED: GroupState._ended,
     AGENT_CHANGED: GroupState._agent_changed,
@@ -298,6 +353,7 @@ _FOLDS: dict[str, Callable[[GroupState, _Seat, Entry], None]] = {
     PRESENCE: GroupState._presence_changed,
 }
 _OF_COUNTS = frozenset((ASSIGNED, ENDED))
+_OF_WORK = frozenset((ASSIGNED, ENDED, AGENT_CHANGED))
 
 
 def _counted_in(entry: Entry) -> tuple[str, int]:

@@ -6,6 +6,7 @@ Groups that change are closed and opened anew, and queues are drained of all who
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from services.router import store
@@ -54,23 +55,30 @@ async def _regroup(uow: UnitOfWork, before: ActivePolicy, policy: Policy) -> Act
     desk = Desk(uow, before)
     await desk.lock(closing)
     carried: dict[str, dict[UUID, Counters]] = {}
+    stood: dict[str, dict[str, Any]] = {}
     for state in desk.states.values():
         carried |= state.counters()
+        stood |= state.standings()
     await store.close_groups(uow, closing)
     groups = dict(kept)
     for pools in wanted:
         if pools not in same:
-            groups[await _open_group(uow, policy, pools, carried)] = pools
+            groups[await _open_group(uow, policy, pools, carried, stood)] = pools
     return with_groups(policy, groups)
 
 
 async def _open_group(
-    uow: UnitOfWork, policy: Policy, pools: frozenset[str], carried: Mapping[str, Mapping[UUID, Counters]]
+    uow: UnitOfWork,
+    policy: Policy,
+    pools: frozenset[str],
+    carried: Mapping[str, Mapping[UUID, Counters]],
+    stood: Mapping[str, Mapping[str, Any]],
 ) -> int:
     members = sorted({member.agent_id for name in pools for member in policy.pools[name].members})
     agents = await store.agents_as_they_are(uow, members)
     calendars = copy_calendars({name for agent in agents.values() for name in agent.settings.holidays}, uow.now.year)
-    state = GroupState([policy.pools[name] for name in sorted(pools)], agents, now=uow.now, carried=carried, calendars=calendars)
+    opening = [policy.pools[name] for name in sorted(pools)]
+    state = GroupState(opening, agents, now=uow.now, carried=carried, stood=stood, calendars=calendars)
     return await store.insert_group(uow, sorted(pools), policy.version, state.snapshot())
 
 

@@ -142,7 +142,8 @@ class Desk:
         """Decides a lead in a pool; `waiting` for one already in its queue, `join` for one that has to queue behind others."""
         group, state = self.state_of_pool(match.pool)
         number = state.number
-        decision = decide_in_pool(view_of(lead), match.pool, state, self.uow.now, rule=match.rule)
+        view, policy = view_of(lead), self.active.policy
+        decision = decide_in_pool(view, match.pool, state, self.uow.now, rule=match.rule, policy=policy)
         if decision.winner and not join:
             self._assign(lead, decision, group, state, number, cause, waiting=waiting)
             return Outcome.ASSIGNED
@@ -168,7 +169,7 @@ class Desk:
         assert decision.winner is not None
         assert decision.pool is not None
         entry = decision.entry(number + 1)
-        state.apply(entry)
+        turn = state.apply(entry)
         assignment = Assignment(
             self._record(decision, group, number),
             lead.lead_id,
@@ -179,6 +180,7 @@ class Desk:
             decision.now,
             hour=decision.winner.hour,
             work=decision.winner.work,
+            turn=turn,
         )
         self._writes.entries.append((group, entry))
         self._writes.assignments.append(assignment)
@@ -189,15 +191,15 @@ class Desk:
         self._writes.decided.append((lead, decision, lead.next_sequence(), assignment.id, cause))
 
     def _wait(self, lead: Lead, decision: Decision, group: int, number: int, cause: Cause) -> None:
-        assert decision.pool is not None
-        why = decision.reason if decision.winner is None else f"Others wait for pool {decision.pool} already."
-        self._writes.queued.append(Queued(lead.lead_id, decision.pool, decision.rule, lead.points, decision.now))
+        assert decision.home is not None
+        why = decision.reason if decision.winner is None else f"Others wait for pool {decision.home} already."
+        self._writes.queued.append(Queued(lead.lead_id, decision.home, decision.rule, lead.points, decision.now))
         lead.status = "queued"
         self.change(lead)
         self._record(decision, group, number, outcome=Outcome.QUEUED, why=why)
         event = LeadQueued(
             lead_id=lead.lead_id,
-            pool=decision.pool,
+            pool=decision.home,
             rule=decision.rule,
             why=why,
             policy_version=self.active.policy.version,

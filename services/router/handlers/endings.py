@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.router import store
 from services.router.domain import ended
+from services.router.domain.strategies import EVERYONE
 from services.router.handlers.desk import Desk
 from services.router.handlers.queue import drain
 from services.router.store import Lead
@@ -40,7 +41,9 @@ async def end_assignments(desk: Desk, endings: Sequence[Ending], *, reason: str)
     if not endings:
         return {}
     closing = [(one.lead.lead_id, one.assignment_id, one.outcome, desk.uow.now) for one in endings]
-    closed = {row["lead_id"]: row for row in await store.close_assignments(desk.uow, closing, reason=reason)}
+    returning = desk.active.policy.returning(reason)
+    rows = await store.close_assignments(desk.uow, closing, reason=reason, returning=returning)
+    closed = {row["lead_id"]: row for row in rows}
     for one in endings:
         if row := closed.get(one.lead.lead_id):
             _end(desk, one, row, reason)
@@ -58,10 +61,11 @@ def _end(desk: Desk, ending: Ending, row: Row, reason: str) -> None:
             lead_id=lead.lead_id,
             pool=row["pool"],
             reason=reason,
-            gives_back=False,
+            gives_back=row["gave_back"],
             period=row["period"],
             hour=row["hour"],
             work=row["work"],
+            turn=_turn_of(row, group),
         )
         desk.append(group, entry)
     event = AssignmentEnded(
@@ -73,6 +77,11 @@ def _end(desk: Desk, ending: Ending, row: Row, reason: str) -> None:
         outcome=row["outcome"],
     )
     desk.emit(lead, event, ending.cause)
+
+
+def _turn_of(row: Row, group: int) -> int | None:
+    """The requirement class to give a turn back to. A group that opened since has classes of its own: there it is everyone's."""
+    return row["turn"] if row["turn"] is None or row["group_id"] == group else EVERYONE
 
 
 async def leave_queue(desk: Desk, lead: Lead) -> None:

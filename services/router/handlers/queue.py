@@ -20,22 +20,21 @@ async def drain(desk: Desk, pools: Iterable[str], cause: Cause) -> bool:
 
     The pools' groups are locked. Best first, of equals the oldest, over all the pools.
     """
-    wanted = set(pools)
+    wanted, after, given = set(pools), None, 0
     for _ in range(STEPS):
         open_pools = {pool for pool in wanted if _can_give(desk, pool)}
-        waiting = await store.queue_head(desk.uow, open_pools, AT_ONCE) if open_pools else []
+        waiting = await store.queue_head(desk.uow, open_pools, AT_ONCE, after=after) if open_pools else []
         if not waiting:
             return False
-        given = await _give(desk, waiting, cause)
+        given += await _give(desk, waiting, cause)
         await desk.write()
-        if not given:  # whoever may receive has no room for work as heavy as what waits
-            return False
-    return True
+        after = waiting[-1]  # those passed over have nobody who meets what they ask, or has room for them
+    return given > 0
 
 
 def _can_give(desk: Desk, pool: str) -> bool:
     _, state = desk.state_of_pool(pool)
-    return state.pool(pool).rotation.eligible_count > 0
+    return any(state.pool(name).turns.eligible_count() > 0 for name in desk.active.policy.ways(pool))
 
 
 async def _give(desk: Desk, waiting: list[Queued], cause: Cause) -> int:

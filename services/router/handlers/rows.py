@@ -39,6 +39,7 @@ def view_of(lead: Lead) -> View:
 def decision_row(id: UUID, decision: Decision, place: Place, outcome: Outcome, why: str) -> DecisionRow:
     """The decision in full. `outcome` and `why` are its own, or say why the lead queues although somebody may receive."""
     given = decision.winner if outcome is not Outcome.QUEUED else None
+    via = decision.via if given else None
     return DecisionRow(
         id,
         decision.lead_id,
@@ -49,13 +50,14 @@ def decision_row(id: UUID, decision: Decision, place: Place, outcome: Outcome, w
         place.ordinal,
         outcome.value,
         decision.rule,
-        decision.pool,
+        decision.pool if given else decision.home,
         given.agent_id if given else None,
         why,
         decision.eligible,
         to_json(decision.stopped) if decision.stopped else "{}",
         to_json(_counters(given)) if given else None,
         to_json(decision.facts),
+        via,
     )
 
 

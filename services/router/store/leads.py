@@ -39,7 +39,7 @@ class Lead:
 
 
 class Assignment(NamedTuple):
-    """One agent's ownership of one lead."""
+    """One agent's ownership of one lead. `turn` is the requirement class that it was a turn of; None where it was none."""
 
     id: UUID
     lead_id: UUID
@@ -51,10 +51,14 @@ class Assignment(NamedTuple):
     gave_back: bool = False
     hour: int = 0
     work: int = 1
+    turn: int | None = None
 
 
 class DecisionRow(NamedTuple):
-    """A decision in full: with the ledger's number before it, it can be made again and explained. The last three are JSON."""
+    """A decision in full: with the ledger's number before it, it can be made again and explained. Gates, counters and facts are JSON.
+
+    `via` is the pool that the lead belongs to, where that one overflowed to `pool`.
+    """
 
     id: UUID
     lead_id: UUID
@@ -72,6 +76,7 @@ class DecisionRow(NamedTuple):
     gates: str
     counters: str | None
     facts: str
+    via: str | None = None
 
 
 LEAD_COLUMNS = (
@@ -153,19 +158,27 @@ async def insert_assignments(uow: UnitOfWork, rows: Sequence[Assignment]) -> Non
 
 
 async def close_assignments(
-    uow: UnitOfWork, closing: Sequence[tuple[UUID, UUID | None, str | None, datetime]], *, reason: str
+    uow: UnitOfWork,
+    closing: Sequence[tuple[UUID, UUID | None, str | None, datetime]],
+    *,
+    reason: str,
+    returning: Sequence[str] = (),
 ) -> list[Row]:
     """Closes open assignments: (lead, the assignment meant or None for whichever is open, outcome, when).
+
+    Those in the pools `returning` give back what they counted.
 
     Returns those that it closed: a counter falls by these and by nothing else.
     """
     return await uow.fetch(
-        "UPDATE router.assignments a SET closed_at = c.at, close_reason = $5, outcome = c.outcome "
+        "UPDATE router.assignments a SET closed_at = c.at, close_reason = $5, outcome = c.outcome, gave_back = a.pool = ANY($6) "
         "FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[]) AS c(lead_id, id, outcome, at) "
         "WHERE a.lead_id = c.lead_id AND a.closed_at IS NULL AND (c.id IS NULL OR c.id = a.id) "
-        "RETURNING a.id, a.lead_id, a.agent_id, a.pool, a.period, a.hour, a.work, a.outcome, a.closed_at",
+        "RETURNING a.id, a.lead_id, a.agent_id, a.pool, a.period, a.hour, a.work, a.outcome, a.closed_at, a.turn, a.gave_back, "
+        "(SELECT d.group_id FROM router.decisions d WHERE d.lead_id = a.lead_id AND d.id = a.id) AS group_id",
         *columns(closing),
         reason,
+        list(returning),
     )
 
 

@@ -53,14 +53,16 @@ async def pools_with_queue(uow: UnitOfWork, pools: Iterable[str]) -> set[str]:
     return {row["pool"] for row in rows}
 
 
-async def queue_head(uow: UnitOfWork, pools: Iterable[str], limit: int) -> list[Queued]:
-    """Who waits in these pools, best and oldest first."""
+async def queue_head(uow: UnitOfWork, pools: Iterable[str], limit: int, *, after: Queued | None = None) -> list[Queued]:
+    """Who waits in these pools, best and oldest first, from behind `after` on."""
     rows = await uow.fetch(
         "SELECT q.* FROM unnest($1::text[]) AS p(pool) CROSS JOIN LATERAL ("
         "SELECT lead_id, pool, rule, points, queued_at FROM router.queue q WHERE q.pool = p.pool "
+        "AND ($3::int IS NULL OR (-q.points, q.queued_at, q.lead_id) > (-$3, $4::timestamptz, $5::uuid)) "
         "ORDER BY points DESC, queued_at, lead_id LIMIT $2) q ORDER BY points DESC, queued_at, lead_id LIMIT $2",
         sorted(set(pools)),
         limit,
+        *((after.points, after.queued_at, after.lead_id) if after else (None, None, None)),
     )
     return [Queued(**row) for row in rows]
 

@@ -161,11 +161,11 @@ def test_a_lead_goes_back_without_a_turn() -> None:
         ANN, Counters(), Counters(), open=1, open_cap=5, daily=1, daily_cap=None, period="2026-06-01", hour=14
     )
     assert decision.reason == "Back with the agent who had it in pool north: its merge into another lead was undone."
-    turn = state.pool("north").rotation.next()
+    turn = state.pool("north").turns.peek(NOW)
     entry = decision.entry(1)
     assert entry.data == {"turn": False, "period": "2026-06-01", "hour": 14, "work": 1}
     state.apply(entry)
-    assert (state.agent(ANN).open, state.pool("north").rotation.next()) == (1, turn)
+    assert (state.agent(ANN).open, state.pool("north").turns.peek(NOW)) == (1, turn)
 
 
 def test_it_does_not_go_back_to_one_who_may_not_receive() -> None:

@@ -37,6 +37,7 @@ from services.router.domain import (
     pause_changed,
     presence_changed,
 )
+from services.router.domain.policy import Strategy, StrategyKind
 from tests.unit.router.worlds import ALead, Play, an_agent, deterministic, plays, steps
 
 NOW = datetime(2026, 3, 28, 22, tzinfo=UTC)
@@ -64,12 +65,13 @@ def assert_indexes_are_fresh(state: GroupState) -> None:
     fresh = GroupState.restore(json.loads(json.dumps(state.snapshot())))
     for name, members in state.counters().items():
         pool, gates = state.pool(name), [state.availability(one, state.last_now).gate for one in members]
-        assert pool.rotation.eligible == tuple(one for one, gate in zip(members, gates, strict=True) if gate is None)
+        assert pool.turns.eligible == tuple(one for one, gate in zip(members, gates, strict=True) if gate is None)
         assert sum(pool.stopped.values()) == sum(gate is not None for gate in gates)
         assert pool.stopped == fresh.pool(name).stopped
-        assert pool.rotation.eligible == fresh.pool(name).rotation.eligible
-        assert pool.rotation.next() == fresh.pool(name).rotation.next()
-        assert sum(pool.rotation.share(one) for one in members) == (PARTS if pool.rotation.eligible else 0)
+        assert pool.turns.eligible == fresh.pool(name).turns.eligible
+        assert pool.turns.peek(NOW) == fresh.pool(name).turns.peek(NOW)
+        if pool.turns.way.kind == "rotation":
+            assert sum(pool.turns.share(one) for one in members) == (PARTS if pool.turns.eligible else 0)
 
 
 @deterministic
@@ -130,9 +132,9 @@ def test_time_alone_changes_nothing_before_the_next_change(play: Play, happens: 
         if (change := state.next_change) is None:
             return
         assert change > state.last_now
-        before = [(state.pool(name).rotation.eligible, state.pool(name).stopped) for name in names]
+        before = [(state.pool(name).turns.eligible, state.pool(name).stopped) for name in names]
         state.roll(change - timedelta(microseconds=1))
-        assert [(state.pool(name).rotation.eligible, state.pool(name).stopped) for name in names] == before
+        assert [(state.pool(name).turns.eligible, state.pool(name).stopped) for name in names] == before
         state.roll(change)
         assert_indexes_are_fresh(state)
 
@@ -175,7 +177,7 @@ def test_an_assignment_that_is_no_turn_counts_for_caps_but_not_for_the_rotation(
     assert state.counters()["all"][ANN] == Counters(0, 0)
     assert (state.agent(ANN).open, state.agent(ANN).counts) == (1, COUNTED)
     assert state.pool("all").stopped == {Gate.OPEN_CAP: 1}
-    assert state.pool("some").rotation.eligible == ()
+    assert state.pool("some").turns.eligible == ()
 
 
 def test_a_new_day_in_the_agents_zone_lifts_the_daily_cap_by_itself() -> None:
@@ -186,9 +188,9 @@ def test_a_new_day_in_the_agents_zone_lifts_the_daily_cap_by_itself() -> None:
     assert (stopped.gate, stopped.until) == (Gate.DAY_CAP, midnight)
     assert stopped.text == "received 1 leads on 2026-03-28 (Europe/Berlin) and may receive 1"
     state.roll(midnight - timedelta(microseconds=1))
-    assert state.pool("all").rotation.next() is None
+    assert state.pool("all").turns.peek(NOW) is None
     state.roll(midnight)
-    assert state.pool("all").rotation.next() == ANN
+    assert state.pool("all").turns.peek(NOW) == ANN
     assert state.availability(ANN, midnight).available
 
 
@@ -254,7 +256,7 @@ def test_a_group_that_follows_carries_the_counters_and_lets_the_new_start_level(
     assert opened.counters()["new"] == {CYD: Counters()}
     assert opened.number == 0
     assert opened.agent(ANN).open == 3
-    assert opened.pool("all").rotation.next() == CYD
+    assert opened.pool("all").turns.peek(NOW) == CYD
 
 
 def test_a_group_does_not_open_without_the_settings_of_a_member() -> None:
@@ -277,9 +279,9 @@ def test_hours_presence_and_leave_decide_who_is_eligible_as_time_passes() -> Non
     morning = datetime(2026, 3, 29, 7, tzinfo=UTC)
     assert state.next_change == morning
     state.roll(morning)
-    assert state.pool("all").rotation.eligible == (ANN,)
+    assert state.pool("all").turns.eligible == (ANN,)
     state.apply(presence_changed(1, morning, agent_id=BEN, presence=Presence("online", morning + timedelta(minutes=5))))
-    assert state.pool("all").rotation.eligible == (ANN, BEN)
+    assert state.pool("all").turns.eligible == (ANN, BEN)
     leave = Leave(UUID(int=7), morning + timedelta(minutes=2), morning + timedelta(minutes=3))
     state.apply(leave_changed(2, morning, agent_id=ANN, leaves=[leave]))
     state.roll(leave.starts)
@@ -308,7 +310,7 @@ def test_a_lead_too_heavy_for_whose_turn_it_is_goes_to_the_next_with_room() -> N
     weighted = {"open_cap": 3, "open_weights": {"B": 2}}
     state = a_group(ann=an_agent(open=2, **weighted), ben=an_agent(open=1, **weighted))
     before = state.snapshot()
-    assert state.pool("all").rotation.next() == ANN
+    assert state.pool("all").turns.peek(NOW) == ANN
     decision = decide_in_pool(ALead(LEAD), "all", state, NOW)
     assert state.snapshot() == before
     assert decision.winner is not None
@@ -329,7 +331,7 @@ def test_an_hour_is_given_back_to_the_hour_it_was_counted_in() -> None:
     assert (state.today(ANN).number, state.pool("all").stopped) == (23, {Gate.INACTIVE: 1, Gate.HOUR_CAP: 1})
     back = {"lead_id": LEAD, "pool": "all", "reason": "declined", "gives_back": True, "period": "2026-03-28", "hour": 23}
     state.apply(ended(2, NOW, agent_id=ANN, **back))
-    assert state.pool("all").rotation.eligible == (ANN,)
+    assert state.pool("all").turns.eligible == (ANN,)
 
 
 @pytest.mark.parametrize("capacity", range(1, 15))
@@ -360,7 +362,7 @@ def test_snapshots_and_entries_of_the_first_version_are_still_read() -> None:
     document = {"number": 4, "last_now": NOW.isoformat(), "agents": agents, "pools": {"all": {"members": members}}}
     state = GroupState.restore(document)
     assert (state.agent(ANN).caps, state.agent(ANN).counts) == (Caps(day=2), {"2026-03-28": 1, "2026-W13": 1, "2026-03": 1})
-    assert state.pool("all").rotation.eligible == (ANN,)
+    assert state.pool("all").turns.eligible == (ANN,)
     state.apply(Entry(5, "assigned", NOW, ANN, LEAD, "all", {"turn": True, "period": "2026-03-28"}))
     assert state.pool("all").stopped == {Gate.INACTIVE: 1, Gate.DAY_CAP: 1}
     settings = {"active": True, "daily_cap": None, "open_cap": 2, "zone": "UTC"}
@@ -368,5 +370,74 @@ def test_snapshots_and_entries_of_the_first_version_are_still_read() -> None:
     assert (state.agent(ANN).caps, state.pool("all").stopped) == (Caps(open=2), {Gate.INACTIVE: 1, Gate.OPEN_CAP: 1})
     gone = {"reason": "won", "gives_back": True, "period": "2026-03-28"}
     state.apply(Entry(7, "ended", NOW, ANN, LEAD, "all", gone))
-    assert state.pool("all").rotation.eligible == (ANN,)
+    assert state.pool("all").turns.eligible == (ANN,)
     assert GroupState.restore(json.loads(json.dumps(state.snapshot()))).snapshot() == state.snapshot()
+
+
+# -- Strategies ------------------------------------------------------------------------------------------------------------------
+
+
+def a_pool_by(kind: str, *members: Member, **agents: Agent) -> GroupState:
+    by_id = {ANN: agents.get("ann", an_agent()), BEN: agents.get("ben", an_agent()), CYD: agents.get("cyd", an_agent())}
+    return GroupState([Pool("all", members, strategy=Strategy(StrategyKind(kind)))], by_id, now=NOW, carried={})
+
+
+def give_out(state: GroupState, times: int) -> Counter[UUID]:
+    got: Counter[UUID] = Counter()
+    for _ in range(times):
+        decision = decide_in_pool(ALead(UUID(int=1_000 + state.number)), "all", state, NOW)
+        assert decision.agent_id
+        state.apply(decision.entry(state.number + 1))
+        got[decision.agent_id] += 1
+    return got
+
+
+def test_least_open_gives_to_whoever_holds_least_and_learns_of_ends() -> None:
+    state = a_pool_by("least_open", Member(ANN), Member(BEN), ann=an_agent(open=2), ben=an_agent())
+    decision = decide_in_pool(ALead(LEAD), "all", state, NOW)
+    assert decision.reason == "Least open work: pool all, 2 of 2 members can receive, and this one held 0."
+    assert give_out(state, 2) == {BEN: 2}
+    closing = {"reason": "won", "gives_back": False, "period": "2026-03-28", "lead_id": LEAD, "pool": "all"}
+    for _ in range(2):
+        state.apply(ended(state.number + 1, NOW, agent_id=ANN, **closing))
+    assert give_out(state, 2) == {ANN: 2}
+
+
+def test_most_spare_learns_of_a_cap_that_changes() -> None:
+    state = a_pool_by("most_spare", Member(ANN), Member(BEN), ann=an_agent(open_cap=3), ben=an_agent(open_cap=5))
+    assert give_out(state, 1) == {BEN: 1}
+    state.apply(changed(2, an_agent(open_cap=9)))
+    assert give_out(state, 2) == {ANN: 2}
+
+
+def test_a_waterfall_falls_to_the_next_level_and_says_so() -> None:
+    members = Member(ANN), Member(BEN, level=2), Member(CYD, level=2)
+    state = a_pool_by("waterfall", *members, ann=an_agent(open_cap=1))
+    assert give_out(state, 1) == {ANN: 1}
+    assert "this one is of level 2" in decide_in_pool(ALead(LEAD), "all", state, NOW).reason
+    assert give_out(state, 4) == {BEN: 2, CYD: 2}
+
+
+def test_shares_are_kept_by_percentage() -> None:
+    state = a_pool_by("share", Member(ANN, percent=60), Member(BEN, percent=30), Member(CYD, percent=10))
+    assert give_out(state, 20) == {ANN: 12, BEN: 6, CYD: 2}
+
+
+def test_fewest_goes_on_in_the_next_group_and_a_newcomer_starts_level() -> None:
+    old = a_pool_by("fewest", Member(ANN), Member(BEN))
+    give_out(old, 10)
+    everyone = tuple(Member(one) for one in (ANN, BEN, CYD))
+    agents = {one: an_agent() for one in (ANN, BEN, CYD)}
+    for _ in range(2):  # what a newcomer was taken to have received is kept too
+        pool = Pool("all", everyone, strategy=Strategy(StrategyKind.FEWEST))
+        old = GroupState([pool], agents, now=NOW, carried=old.counters(), stood=old.standings())
+        assert give_out(old, 6) == {ANN: 2, BEN: 2, CYD: 2}
+
+
+def test_a_weight_that_changes_between_groups_is_no_debt() -> None:
+    old = a_pool_by("fewest", Member(ANN), Member(BEN))
+    give_out(old, 20)
+    pool = Pool("all", (Member(ANN, 3), Member(BEN)), strategy=Strategy(StrategyKind.FEWEST))
+    agents = {one: an_agent() for one in (ANN, BEN)}
+    state = GroupState([pool], agents, now=NOW, carried=old.counters(), stood=old.standings())
+    assert give_out(state, 8) == {ANN: 6, BEN: 2}

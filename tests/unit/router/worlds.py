@@ -39,9 +39,11 @@ from services.router.domain import (
     presence_changed,
     restore,
 )
+from services.router.domain.policy import Strategy, StrategyKind
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=80)
 
+KINDS = [StrategyKind.ROTATION, *(kind for kind in StrategyKind if kind is not StrategyKind.CLAIM)]
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "America/Havana", "Asia/Beirut", "Pacific/Kiritimati", "Pacific/Honolulu"]
 # Hours before a change of clocks somewhere in ZONES: forwards and backwards, at and around midnight.
 STARTS = [datetime(2026, *day, 20, tzinfo=UTC) for day in [(3, 28), (10, 24), (3, 7), (10, 31), (6, 1)]]
@@ -236,8 +238,12 @@ steps = st.lists(
 def pool_lists(draw: st.DrawFn, *, agents_at_most: int = 6) -> list[Pool]:
     """One to three pools over a few agents, who may be in several of them."""
     ids = [UUID(int=number + 1) for number in range(draw(st.integers(1, agents_at_most)))]
-    members = st.lists(st.builds(Member, st.sampled_from(ids), st.integers(1, 1_000)), unique_by=lambda one: one.agent_id)
-    return [Pool(f"pool-{number}", tuple(draw(members))) for number in range(draw(st.integers(1, 3)))]
+    member = st.builds(Member, st.sampled_from(ids), st.integers(1, 1_000), st.integers(1, 3), st.integers(1, 50))
+    members = st.lists(member, unique_by=lambda one: one.agent_id)
+    return [
+        Pool(f"pool-{number}", tuple(draw(members)), strategy=Strategy(draw(st.sampled_from(KINDS))))
+        for number in range(draw(st.integers(1, 3)))
+    ]
 
 
 @st.composite

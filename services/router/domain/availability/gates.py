@@ -32,6 +32,7 @@ class Gate(StrEnum):
     DAY_CAP = "day_cap"
     WEEK_CAP = "week_cap"
     MONTH_CAP = "month_cap"
+    REQUIREMENT = "requirement"  # of a decision: may receive, but not this lead
 
     @property
     def phrase(self) -> str:
@@ -51,6 +52,7 @@ _PHRASES = {
     Gate.DAY_CAP: "at the cap of the day",
     Gate.WEEK_CAP: "at the cap of the week",
     Gate.MONTH_CAP: "at the cap of the month",
+    Gate.REQUIREMENT: "not meeting what is asked",
 }
 
 

@@ -31,11 +31,22 @@ class Requirement:
         """The lead's values that it asks for: the same members meet it for all leads of the same values."""
         return tuple(_hashable(lead.get(name)) for name in self.lead_facts)
 
+    def asked_beside_place(self, lead: Facts) -> tuple[Hashable, ...]:
+        """As `asked`, without what tells the lead's place only for `agent.covers_lead`: who covers it is known by territories."""
+        return tuple(_hashable(lead.get(name)) for name in self._named)
+
+    @property
+    def asks_place(self) -> bool:
+        return COVERS in self.rule.names
+
+    @cached_property
+    def _named(self) -> tuple[str, ...]:
+        return tuple(sorted(name.removeprefix(LEAD) for name in self.rule.names if name.startswith(LEAD)))
+
     @cached_property
     def lead_facts(self) -> tuple[str, ...]:
         """The facts of a lead that decide who meets it, without the `lead.` before them."""
-        names = {name.removeprefix(LEAD) for name in self.rule.names if name.startswith(LEAD)}
-        return tuple(sorted(names | set(PLACE if COVERS in self.rule.names else ())))
+        return tuple(sorted({*self._named, *(PLACE if self.asks_place else ())}))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Requirement) and self.text == other.text

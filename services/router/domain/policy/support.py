@@ -28,7 +28,18 @@ class Feature(StrEnum):
     REROUTE = "reroute"
 
 
-SUPPORTED: frozenset[Feature] = frozenset()
+SUPPORTED: frozenset[Feature] = frozenset(
+    (
+        Feature.FEWEST,
+        Feature.LEAST_OPEN,
+        Feature.MOST_SPARE,
+        Feature.WATERFALL,
+        Feature.SHARE,
+        Feature.REQUIRES,
+        Feature.OVERFLOW,
+        Feature.RETURNS,
+    )
+)
 
 
 def unsupported(policy: Policy, supported: frozenset[Feature] = SUPPORTED) -> list[Problem]:

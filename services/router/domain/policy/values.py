@@ -215,6 +215,20 @@ class Policy:
         """The rule of that name; None where there is none any more, and for the default."""
         return self._named.get(name) if name is not None else None
 
+    def requirements(self, pool: str, rule: str | None) -> tuple[Requirement, ...]:
+        """What is asked of who receives a lead in a pool: by the pool, and by the rule that sent it, where they are there."""
+        asking = (self.pools.get(pool), self.rule(rule))
+        return tuple(one.requires for one in asking if one and one.requires)
+
+    def returning(self, reason: str) -> tuple[str, ...]:
+        """The pools in which an assignment that ends so gives its count and its turn back."""
+        return tuple(name for name, pool in self.pools.items() if reason in pool.returns)
+
+    def ways(self, pool: str) -> tuple[str, ...]:
+        """The pool, and those that it overflows to, in order."""
+        found = self.pools.get(pool)
+        return (pool, *(one for one in found.overflow if one in self.pools)) if found else (pool,)
+
     def with_version(self, version: int) -> Policy:
         return replace(self, version=version)
 

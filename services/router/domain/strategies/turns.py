@@ -6,7 +6,7 @@ that is deterministic, and asking changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -55,6 +55,9 @@ class Turns:
     def weight(self, agent_id: UUID) -> int:
         return self._standings[agent_id].weight
 
+    def level(self, agent_id: UUID) -> int:
+        return self._standings[agent_id].level
+
     def eligible_count(self, among: frozenset[UUID] | None = None) -> int:
         """How many may receive, of all or of a set of members."""
         return self._classes.of(among).strategy.eligible_count
@@ -89,6 +92,24 @@ class Turns:
         of = self._classes.of(among)
         with sitting_out(of, without):
             return of.strategy.peek(now, offered=offered)
+
+    def first(
+        self,
+        now: datetime,
+        fits: Callable[[UUID], bool],
+        *,
+        among: frozenset[UUID] | None = None,
+        without: Collection[UUID] = (),
+    ) -> UUID | None:
+        """As `peek`, but who does not fit is passed over; an offer is taken as nobody claimed it."""
+        strategy, passed = (of := self._classes.of(among)).strategy, []
+        with sitting_out(of, without):
+            while isinstance(found := strategy.peek(now, offered=True), UUID) and not fits(found):
+                strategy.withdraw(found)
+                passed.append(found)
+            for agent_id in passed:
+                strategy.admit(agent_id)
+        return found if isinstance(found, UUID) else None
 
     def name(self, among: frozenset[UUID] | None) -> int | str:
         """The class of these members, as `take` reads it and a ledger entry keeps it: a number, or the members as text."""
@@ -198,7 +219,9 @@ def _read_standings(standings: Standings, carried: Mapping[UUID, Counters], docu
     for agent_id in standings.members:
         one = standings[agent_id]
         if found := known.get(agent_id):
-            one.received, one.level_at, one.turns = found["received"], found["level_at"], list(found["turns"])
+            one.received, one.turns = found["received"], list(found["turns"])
+            counted = PARTS * one.received + found["level_at"]
+            one.level_at = counted * one.weight // found["weight"] - PARTS * one.received  # as `reweight` has it
             measured[agent_id] = Counters(PARTS * one.received + found["owed"], one.received)
         elif agent_id in carried:
             one.received = carried[agent_id].received

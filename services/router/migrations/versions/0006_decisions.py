@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.db.migrate import script
 
-revision = "0005"
+revision = "0006"
 down_revision = "0004"
 branch_labels = None
 depends_on = None

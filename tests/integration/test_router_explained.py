@@ -145,7 +145,7 @@ async def test_every_decision_of_a_random_history_is_made_again_and_explained_fo
         made = await office.do(lambda uow, row=row: explaining.replay(row["id"], uow))  # type: ignore[misc]
         assert made.differences == {}, row
         verdicts += await everybody_is_answered(office, history.agents, row)
-    rare = {Verdict.NO_ROOM, Verdict.OTHERS_WAITED}
+    rare = {Verdict.NO_ROOM, Verdict.OTHERS_WAITED, Verdict.UNFIT}
     assert set(verdicts) | rare == set(Verdict), "an answer was never given, so this proves less"
 
 
@@ -156,7 +156,9 @@ async def everybody_is_answered(office: Office, agents: list[UUID], row: dict[st
     if row["outcome"] == "rejected":
         assert verdicts == {Verdict.NOT_ROUTED: len(agents)}
         return verdicts
-    assert Counter(one.gate.value for one in found if one.verdict is Verdict.STOPPED and one.gate) == row["gates"]
+    assert (
+        Counter(one.gate.value for one in found if one.verdict in (Verdict.STOPPED, Verdict.UNFIT) and one.gate) == row["gates"]
+    )
     assert sum(verdicts[one] for one in ELIGIBLE) == row["eligible"]
     assert verdicts[Verdict.RECEIVED] == (row["agent_id"] is not None)
     assert all(one.ahead != 0 for one in found if one.winner and one.verdict is not Verdict.RECEIVED)

@@ -74,7 +74,7 @@ async def get_replay(id: UUID, uow: Uow, _: Reader) -> Response:
 
 def decision_out(row: Row) -> dict[str, Any]:
     """The decision for a person. Of an erased lead the facts are gone."""
-    same = ("id", "lead_id", "decided_at", "outcome", "why", "policy_version", "rule", "pool")
+    same = ("id", "lead_id", "decided_at", "outcome", "why", "policy_version", "rule", "pool", "via")
     stops = [{"gate": gate, "count": count, "text": f"{count} {Gate(gate).phrase}"} for gate, count in row["gates"].items()]
     return {
         **{name: row[name] for name in same},

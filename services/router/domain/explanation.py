@@ -11,7 +11,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from services.router.domain.availability import Gate
-from services.router.domain.decision import Decision, Lead, Outcome, decide_in_pool, reject, restore
+from services.router.domain.decision import Decision, Lead, Outcome, decide_in_pool, facts_of, reject, restore
 from services.router.domain.ledger import NotInGroup
 from services.router.domain.policy import Policy
 from services.router.domain.rotation import PARTS, Counters
@@ -22,13 +22,17 @@ MOST_TURNS = 1_000  # that are looked ahead
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What is known of a decision once it is written. `pool` is None where the lead was rejected, for which no group was asked."""
+    """What is known of a decision once it is written. `pool` is None where the lead was rejected, for which no group was asked.
+
+    `via` is the pool that the lead belongs to, where that one overflowed to `pool`.
+    """
 
     outcome: Outcome
     now: datetime
     rule: str | None
     pool: str | None
     agent_id: UUID | None
+    via: str | None = None
 
 
 class Verdict(StrEnum):
@@ -38,6 +42,7 @@ class Verdict(StrEnum):
     NOT_ROUTED = "not_routed"  # nobody was asked
     NOT_A_MEMBER = "not_a_member"
     STOPPED = "stopped"  # by a gate
+    UNFIT = "unfit"  # does not meet what is asked for this lead
     NO_ROOM = "no_room"  # for work as heavy as this lead
     GIVEN_BACK = "given_back"  # the lead went back to who had it, and nobody else was asked
     OTHERS_WAITED = "others_waited"  # the lead had to queue behind them
@@ -67,59 +72,88 @@ def decide_again(recorded: Recorded, lead: Lead, policy: Policy, state: GroupSta
         return reject(lead, policy, recorded.now)
     if recorded.outcome is Outcome.RESTORED:
         return restore(lead, recorded.agent_id, recorded.pool, state, recorded.now) if recorded.agent_id else None
-    return decide_in_pool(lead, recorded.pool, state, recorded.now, rule=recorded.rule)
+    return decide_in_pool(lead, recorded.via or recorded.pool, state, recorded.now, rule=recorded.rule, policy=policy)
 
 
-def explain_why_not(agent_id: UUID, recorded: Recorded, lead: Lead, state: GroupState | None) -> WhyNot:
+def explain_why_not(agent_id: UUID, recorded: Recorded, lead: Lead, policy: Policy, state: GroupState | None) -> WhyNot:
     """Why the agent did not get the lead. `state` is the group's before the decision; it is used up."""
     if recorded.pool is None or state is None:
         return WhyNot(Verdict.NOT_ROUTED, f"was not asked: leads qualified as {lead.qualification} were not routed")
     now = state.roll(recorded.now)
-    try:
-        member = agent_id in (rotation := state.pool(recorded.pool).rotation)
-    except NotInGroup:
-        member = False
-    if not member:
+    pool = next((name for name in (recorded.pool, recorded.via) if name and _is_member(agent_id, name, state)), None)
+    if pool is None:
         return WhyNot(Verdict.NOT_A_MEMBER, f"was not a member of pool {recorded.pool}")
-    standing = rotation.counters(agent_id)
+    standing = state.pool(pool).turns.counters(agent_id)
     if agent_id == recorded.agent_id:
         return WhyNot(Verdict.RECEIVED, "received the lead", standing=standing, winner=standing)
     found = state.availability(agent_id, now)
     if not found.available:
         return WhyNot(Verdict.STOPPED, found.text, found.gate, found.until, standing)
-    return _passed_over(agent_id, recorded, lead, state)
-
-
-def _passed_over(agent_id: UUID, recorded: Recorded, lead: Lead, state: GroupState) -> WhyNot:
-    """Why a member whom no gate stopped did not get it."""
-    assert recorded.pool is not None
-    agent, rotation = state.agent(agent_id), state.pool(recorded.pool).rotation
-    standing = rotation.counters(agent_id)
     if recorded.outcome is Outcome.RESTORED:
         return WhyNot(
             Verdict.GIVEN_BACK, "was not asked: the lead went back to who had it before it was merged", standing=standing
         )
-    work = agent.settings.work_of(lead.qualification, lead.grade)
+    asked = policy.requirements(pool, recorded.rule)
+    among = state.among(pool, asked, policy.extend(facts_of(lead)))
+    if among is not None and agent_id not in among:
+        text = f"could receive, but did not meet what was asked: {' && '.join(one.text for one in asked)}"
+        return WhyNot(Verdict.UNFIT, text, Gate.REQUIREMENT, standing=standing)
+    return _passed_over(agent_id, recorded, lead, pool, among, state)
+
+
+def _is_member(agent_id: UUID, pool: str, state: GroupState) -> bool:
+    try:
+        return agent_id in state.pool(pool).turns
+    except NotInGroup:
+        return False
+
+
+def _passed_over(
+    agent_id: UUID, recorded: Recorded, lead: Lead, pool: str, among: frozenset[UUID] | None, state: GroupState
+) -> WhyNot:
+    """Why a member who could receive the lead did not get it."""
+    agent, turns = state.agent(agent_id), state.pool(pool).turns
+    standing, work = turns.counters(agent_id), agent.settings.work_of(lead.qualification, lead.grade)
     if not agent.has_room(work):
         text = f"held work of {agent.open} and might hold {agent.caps.open}, and this lead is {work} more"
         return WhyNot(Verdict.NO_ROOM, text, Gate.OPEN_CAP, standing=standing)
-    if recorded.agent_id is None:
+    if recorded.agent_id is None or recorded.agent_id not in turns:
         return WhyNot(Verdict.OTHERS_WAITED, "could receive, but others waited for the pool and came first", standing=standing)
-    winner = rotation.counters(recorded.agent_id)
-    text = f"could receive, but another came first: this one {_turns(standing)}, the other {_turns(winner)}"
-    return WhyNot(Verdict.NOT_IN_TURN, text, standing=standing, winner=winner, ahead=_ahead(agent_id, recorded.pool, state))
+    winner = turns.counters(recorded.agent_id)
+    mine, theirs = (_stood(one, pool, state) for one in (agent_id, recorded.agent_id))
+    text = f"could receive, but another came first: this one {mine}, the other {theirs}"
+    return WhyNot(Verdict.NOT_IN_TURN, text, standing=standing, winner=winner, ahead=_ahead(agent_id, pool, among, lead, state))
 
 
-def _turns(counters: Counters) -> str:
-    return f"was entitled to {counters.entitled / PARTS:.2f} turns and had received {counters.received}"
+def _stood(agent_id: UUID, pool: str, state: GroupState) -> str:
+    """What the pool's strategy looks for, of one member."""
+    turns, agent = state.pool(pool).turns, state.agent(agent_id)
+    counters = turns.counters(agent_id)
+    turn = f"was entitled to {counters.entitled / PARTS:.2f} turns and had received {counters.received}"
+    match turns.way.kind:
+        case "fewest":
+            return f"had received {counters.received} at weight {turns.weight(agent_id)}"
+        case "least_open":
+            return f"held {agent.open}"
+        case "most_spare":
+            return f"held {agent.open} and {'has no cap' if agent.caps.open is None else f'might hold {agent.caps.open}'}"
+        case "waterfall":
+            return f"is of level {turns.level(agent_id)}, {turn}"
+    return turn
 
 
-def _ahead(agent_id: UUID, pool: str, state: GroupState) -> int | None:
-    """How many turns the others have before the agent's; None for more than are looked ahead. Takes the turns."""
-    rotation = state.pool(pool).rotation
+def _ahead(agent_id: UUID, pool: str, among: frozenset[UUID] | None, lead: Lead, state: GroupState) -> int | None:
+    """How many turns the others have before the agent's; None for more than are looked ahead, and where open work counts, of which
+    nobody knows when it ends. Takes the turns."""
+    turns = state.pool(pool).turns
+    if turns.way.kind not in _BY_TURNS:
+        return None
     for turn in range(MOST_TURNS):
-        following = rotation.next()
+        following = state.next_with_room(pool, lambda settings: settings.work_of(lead.qualification, lead.grade), among=among)
         if following is None or following == agent_id:
             return turn if following else None
-        rotation.take(following)
+        turns.take(following, of=turns.name(among))
     return None
+
+
+_BY_TURNS = frozenset(("rotation", "fewest", "share"))

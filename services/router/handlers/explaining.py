@@ -53,7 +53,7 @@ async def explain(id: UUID, agent_id: UUID, uow: UnitOfWork) -> Explained:
         raise not_found("agent", agent_id)
     policy = await policy_of(uow, row["policy_version"])
     pools = sorted(name for name, pool in policy.pools.items() if any(one.agent_id == agent_id for one in pool.members))
-    answer = explain_why_not(agent_id, _recorded(row), _lead(row), await state_before(row, uow))
+    answer = explain_why_not(agent_id, _recorded(row), _lead(row), policy, await state_before(row, uow))
     return Explained(row, answer, agent_id, agent["name"], pools)
 
 
@@ -95,7 +95,7 @@ async def policy_of(uow: UnitOfWork, version: int) -> Policy:
 
 
 def _recorded(row: Row) -> Recorded:
-    return Recorded(Outcome(row["outcome"]), row["decided_at"], row["rule"], row["pool"], row["agent_id"])
+    return Recorded(Outcome(row["outcome"]), row["decided_at"], row["rule"], row["pool"], row["agent_id"], row["via"])
 
 
 def _lead(row: Row) -> View:

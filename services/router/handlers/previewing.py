@@ -136,7 +136,9 @@ async def _try(view: View, policy: Policy, uow: UnitOfWork, *, said: bool) -> Tr
     match = policy.match(facts)
     if match.pool not in policy.pools:  # a draft may say so: lint tells
         return Tried(facts, True, match, None, None, verdicts, unknown)
-    decision = decide_in_pool(view, match.pool, await _as_if_active(policy, match.pool, uow), uow.now, rule=match.rule)
+    decision = decide_in_pool(
+        view, match.pool, await _as_if_active(policy, match.pool, uow), uow.now, rule=match.rule, policy=policy
+    )
     names = await store.agents_by_id(uow, [decision.agent_id] if decision.agent_id else [])
     name = names[decision.agent_id]["name"] if decision.agent_id else None
     return Tried(facts, True, match, decision, name, verdicts, unknown)
@@ -148,8 +150,9 @@ async def _as_if_active(policy: Policy, pool: str, uow: UnitOfWork) -> GroupStat
     desk = await Desk.open(uow)
     await desk.lock({desk.active.group_of_pool[name] for name in names if name in desk.active.group_of_pool})
     carried = {name: counters for state in desk.states.values() for name, counters in state.counters().items()}
+    stood = {name: pool for state in desk.states.values() for name, pool in state.standings().items()}
     ids = sorted({member.agent_id for name in names for member in policy.pools[name].members})
     agents = await store.agents_as_they_are(uow, ids)
     calendars = copy_calendars({name for agent in agents.values() for name in agent.settings.holidays}, uow.now.year)
     pools = [policy.pools[name] for name in sorted(names)]
-    return GroupState(pools, agents, now=uow.now, carried=carried, calendars=calendars)
+    return GroupState(pools, agents, now=uow.now, carried=carried, stood=stood, calendars=calendars)

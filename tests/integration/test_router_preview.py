@@ -13,7 +13,7 @@ from tests.support.installation import Installation
 from tests.support.office import Office, erased, leads, members, offices, rule, scored
 
 NOWHERE = UUID(int=7)
-TABLES = ("policies", "groups", "ledger", "leads", "assignments", "queue", "decisions", "outbox", "snapshots")
+TABLES = ("policies", "groups", "ledger", "leads", "assignments", "queue", "decisions", "snapshots")
 
 
 @pytest.fixture

@@ -100,7 +100,7 @@ async def test_one_lead_from_its_request_to_its_end(ground: Ground) -> None:
         assert types(won) == [*ROUTE, "StageChanged", "FirstResponded", "AssignmentEnded"]
         assert {entry["trace_id"] for entry in won["timeline"][:3]} == {TRACE}
         assert (await get(fleet, "scoring", f"/v1/scores/{first}"))["points"] == won["score"]["points"] > 0
-        decisions = (await get(fleet, "router", f"/v1/decisions?lead={second}"))["items"]
+        decisions = (await get(fleet, "router", "/v1/decisions", lead=second))["items"]
         assert [one["outcome"] for one in decisions] == ["assigned", "queued"]
 
         assert await ground.violations([UUID(one) for one in (first, second, third)]) == []

@@ -4,21 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-EARLY = ["now", "asap", "immediately", "today", "this week", "this month", "0-3 months", "1-3 months"]
-DECIDES = [
-    "CEO",
-    "CFO",
-    "CIO",
-    "CMO",
-    "COO",
-    "CTO",
-    "Director",
-    "Founder",
-    "Head of Sales",
-    "Managing Director",
-    "Owner",
-    "VP Sales",
-]
+from services.scoring.domain.scorecard.default import DECIDES, EARLY
 
 
 def _clue(when: str, value: str, confidence: int, fact: str | None = None) -> dict[str, Any]:

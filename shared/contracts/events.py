@@ -189,8 +189,26 @@ class LeadScored(Event, frozen=True, kw_only=True, omit_defaults=True):
     changed: list[str] = []
 
 
+class LeadOffered(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """router: the first of these agents to claim the lead has it. An offer reserves nothing and lapses at `until`.
+
+    `why` is a sentence for a person.
+    """
+
+    agents: list[UUID]
+    pool: str
+    rule: str | None = None
+    why: str
+    policy_version: int
+    offered_at: datetime
+    until: datetime
+
+
 class LeadAssigned(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """router: one agent owns the lead from now until AssignmentEnded. `why` is a sentence for a person."""
+    """router: one agent owns the lead from now until AssignmentEnded. `why` is a sentence for a person.
+
+    `how` is decided, sticky, claimed, by_hand, forced, restored, next_agent, rerouted or handed_over.
+    """
 
     assignment_id: UUID
     agent_id: UUID
@@ -205,10 +223,14 @@ class LeadAssigned(Event, frozen=True, kw_only=True, omit_defaults=True):
     grade: str
     qualification: str
     facts: Facts
+    how: str = "decided"
 
 
 class LeadQueued(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """router: nobody in the pool may receive now; the lead waits. `gates` counts the members that each gate stopped."""
+    """router: nobody in the pool may receive now; the lead waits. `gates` counts the members that each gate stopped.
+
+    `waits_until` is when somebody may be able to receive again, by the calendars as they stand; None where no calendar says.
+    """
 
     pool: str
     rule: str | None = None
@@ -216,6 +238,7 @@ class LeadQueued(Event, frozen=True, kw_only=True, omit_defaults=True):
     policy_version: int
     queued_at: datetime
     gates: dict[str, int] = {}
+    waits_until: datetime | None = None
 
 
 class LeadRejected(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -227,14 +250,68 @@ class LeadRejected(Event, frozen=True, kw_only=True, omit_defaults=True):
     rejected_at: datetime
 
 
+class AssignmentAccepted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """router: the agent said that they take the lead on. `seconds` is from assignment to that."""
+
+    assignment_id: UUID
+    agent_id: UUID
+    accepted_at: datetime
+    by: str
+    seconds: float | None = None
+
+
 class AssignmentEnded(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """router: the agent no longer owns the lead. `reason` is closed, declined, expired, returned, reassigned, merged or erased."""
+    """router: the agent no longer owns the lead. `reason` is closed, declined, expired, returned, reassigned, merged or erased.
+
+    `why` says it in words: the router's own, or those of the person named by `by`, who is asked for at most 200 characters
+    and no contact data. `by` is None where nobody did it.
+    """
 
     assignment_id: UUID
     agent_id: UUID
     reason: str
     ended_at: datetime
     outcome: str | None = None
+    why: str | None = None
+    by: str | None = None
+
+
+class SlaWarned(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """router: a promise on the lead is running out, and whoever holds it was told. It breaks at `due_at`.
+
+    `sla` is the promise's name in the policy, `clock` what it times: accept, first_response or follow_up. `step` is warn or remind and
+    `percent` how much of the promised time was up when it fell due. Without an assignment the lead lies in `pool`, with nobody.
+    """
+
+    sla: str
+    clock: str
+    step: str  # warn or remind
+    percent: int
+    due_at: datetime
+    warned_at: datetime
+    assignment_id: UUID | None = None
+    agent_id: UUID | None = None
+    pool: str | None = None
+
+
+class SlaBreached(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """router: a promise on the lead is broken, since `breached_at`; it was noticed and said at `told_at`. Otherwise as SlaWarned.
+
+    `step` is breach, said once a clock, or manager: `manager_id` was told, at a later step of the ladder. `instead` is the move that
+    should have come here and that the hop limit forbids.
+    """
+
+    sla: str
+    clock: str
+    step: str  # breach or manager
+    percent: int
+    breached_at: datetime
+    told_at: datetime
+    assignment_id: UUID | None = None
+    agent_id: UUID | None = None
+    pool: str | None = None
+    manager_id: UUID | None = None
+    instead: str | None = None
 
 
 class StageChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -275,10 +352,14 @@ PUBLISHED: tuple[type[Event], ...] = (
     LeadUnmerged,
     LeadErased,
     LeadScored,
+    LeadOffered,
     LeadAssigned,
     LeadQueued,
     LeadRejected,
+    AssignmentAccepted,
     AssignmentEnded,
+    SlaWarned,
+    SlaBreached,
     StageChanged,
     FirstResponded,
 )

@@ -16,18 +16,22 @@ from dataclasses import dataclass
 
 from shared.contracts.events import (
     ActivityRecorded,
+    AssignmentAccepted,
     AssignmentEnded,
     Event,
     FirstResponded,
     LeadAssigned,
     LeadErased,
     LeadMerged,
+    LeadOffered,
     LeadQueued,
     LeadReceived,
     LeadRejected,
     LeadScored,
     LeadTouched,
     LeadUnmerged,
+    SlaBreached,
+    SlaWarned,
     StageChanged,
 )
 
@@ -47,7 +51,8 @@ PASSED_ON = (LeadMerged, LeadUnmerged, LeadErased)
 
 LEADS_RECEIVED = Topic("leads.received", "intake", (LeadReceived, LeadTouched, ActivityRecorded, *PASSED_ON))
 LEADS_SCORED = Topic("leads.scored", "scoring", (LeadScored, *PASSED_ON))
-LEADS_ROUTED = Topic("leads.routed", "router", (LeadAssigned, LeadQueued, LeadRejected, AssignmentEnded, *PASSED_ON))
+ROUTED = (LeadOffered, LeadAssigned, LeadQueued, LeadRejected, AssignmentAccepted, AssignmentEnded, SlaWarned, SlaBreached)
+LEADS_ROUTED = Topic("leads.routed", "router", (*ROUTED, *PASSED_ON))
 LEADS_TRACKED = Topic("leads.tracked", "tracker", (StageChanged, FirstResponded))
 
 TOPICS = (LEADS_RECEIVED, LEADS_SCORED, LEADS_ROUTED, LEADS_TRACKED)

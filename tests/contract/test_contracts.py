@@ -123,6 +123,11 @@ CLOSED_LISTS = [
     ("LeadRejected", "code"),
     ("AssignmentEnded", "reason"),
     ("AssignmentEnded", "outcome"),
+    ("SlaWarned", "clock"),
+    ("SlaWarned", "step"),
+    ("SlaBreached", "clock"),
+    ("SlaBreached", "step"),
+    ("SlaBreached", "instead"),
     ("StageChanged", "stage"),
     ("StageChanged", "reason"),
 ]

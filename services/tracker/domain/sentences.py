@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from services.tracker.domain.timeline import CORRECTED, RECOGNISED
@@ -30,6 +31,52 @@ def _worth(reason: Mapping[str, Any]) -> float:
     """Points with their decimals, which only newer scores have."""
     hundredths = reason.get("hundredths")
     return hundredths / 100 if hundredths else float(reason["points"])
+
+
+def _offered(data: Mapping[str, Any]) -> str:
+    agents = len(data["agents"])
+    lasts = span(_seconds(data["offered_at"], data["until"]))
+    return f"Offered to {agents} agent{'' if agents == 1 else 's'} in {data['pool']} for {lasts}: {data['why']}"
+
+
+def _assigned(data: Mapping[str, Any]) -> str:
+    given = GIVEN.get(data.get("how", "decided"), "Assigned to")
+    return f"{given} {data['agent_name']} in {data['pool']}: {data['why']}"
+
+
+def _queued(data: Mapping[str, Any]) -> str:
+    longest = (
+        f" (for {span(_seconds(data['queued_at'], data['waits_until']))} by the calendars)" if data.get("waits_until") else ""
+    )
+    return f"Waits in the queue of {data['pool']}{longest}: {data['why']}"
+
+
+def _accepted(data: Mapping[str, Any]) -> str:
+    seconds = data.get("seconds")
+    return f"Accepted by {data['by']}{'' if seconds is None else f', {span(seconds)} after assignment'}."
+
+
+def _assignment_ended(data: Mapping[str, Any]) -> str:
+    by = f" by {data['by']}" if data.get("by") else ""
+    why = f": {data['why'].rstrip('.')}" if data.get("why") else ""
+    return f"The assignment ended: {data['reason']}{by}{why}."
+
+
+def _warned(data: Mapping[str, Any]) -> str:
+    word = "Reminder" if data["step"] == "remind" else "Warning"
+    left = span(_seconds(data["warned_at"], data["due_at"]))
+    return f"{word}: {data['percent']} % of the time of the promise {data['sla']} is up; it breaks in {left}."
+
+
+def _breached(data: Mapping[str, Any]) -> str:
+    told = f": a manager was told at {data['percent']} % of its time" if data["step"] == "manager" else ""
+    limit = f", as the lead moves no more ({data['instead'].replace('_', ' ')})" if data.get("instead") else ""
+    return f"The promise {data['sla']} is broken, {MISSED.get(data['clock'], data['clock'])} in time{told}{limit}."
+
+
+def _seconds(begin: str, end: str) -> float:
+    """Between two moments of one event, as they stand in its JSON; 0 where the later one comes first."""
+    return max(0.0, (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds())
 
 
 def _stage_changed(data: Mapping[str, Any]) -> str:
@@ -71,6 +118,21 @@ def span(seconds: float) -> str:
     return f"{whole} s" if whole else f"{seconds:.3g} s"
 
 
+GIVEN: Mapping[str, str] = {
+    "sticky": "Kept with",
+    "claimed": "Claimed by",
+    "by_hand": "Given by hand to",
+    "forced": "Forced by hand on",
+    "restored": "Given back to",
+    "next_agent": "Moved on to",
+    "rerouted": "Moved by a rule to",
+    "handed_over": "Handed over to",
+}
+MISSED: Mapping[str, str] = {
+    "accept": "not accepted",
+    "first_response": "no first response",
+    "follow_up": "no follow-up",
+}
 SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "LeadReceived": lambda data: f"Received from {data['source']}.",
     "LeadTouched": _touched,
@@ -79,10 +141,14 @@ SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "LeadUnmerged": lambda data: f"The merge into lead {data['into']} was undone by {data['by']}.",
     "LeadErased": lambda data: f"Erased ({data['reason']}) by {data['by']}.",
     "LeadScored": _scored,
-    "LeadAssigned": lambda data: f"Assigned to {data['agent_name']} in {data['pool']}: {data['why']}",
-    "LeadQueued": lambda data: f"Waits in the queue of {data['pool']}: {data['why']}",
+    "LeadOffered": _offered,
+    "LeadAssigned": _assigned,
+    "LeadQueued": _queued,
     "LeadRejected": lambda data: f"Not routed ({data['code']}): {data['why']}",
-    "AssignmentEnded": lambda data: f"The assignment ended: {data['reason']}.",
+    "AssignmentAccepted": _accepted,
+    "AssignmentEnded": _assignment_ended,
+    "SlaWarned": _warned,
+    "SlaBreached": _breached,
     "StageChanged": _stage_changed,
     "FirstResponded": _first_responded,
 }

@@ -8,16 +8,20 @@ from services.tracker.handlers.status import Said, Status, set_status
 from shared.consumer import On, Subscriptions
 from shared.contracts.events import (
     ActivityRecorded,
+    AssignmentAccepted,
     AssignmentEnded,
     LeadAssigned,
     LeadErased,
     LeadMerged,
+    LeadOffered,
     LeadQueued,
     LeadReceived,
     LeadRejected,
     LeadScored,
     LeadTouched,
     LeadUnmerged,
+    SlaBreached,
+    SlaWarned,
 )
 from shared.contracts.topics import LEADS_RECEIVED, LEADS_ROUTED, LEADS_SCORED
 
@@ -29,10 +33,14 @@ SUBSCRIPTIONS = Subscriptions(
         On(LEADS_RECEIVED, LeadTouched, fold),
         On(LEADS_RECEIVED, ActivityRecorded, fold),
         On(LEADS_SCORED, LeadScored, fold),
+        On(LEADS_ROUTED, LeadOffered, fold),
         On(LEADS_ROUTED, LeadAssigned, fold),
         On(LEADS_ROUTED, LeadQueued, fold),
         On(LEADS_ROUTED, LeadRejected, fold),
+        On(LEADS_ROUTED, AssignmentAccepted, fold),
         On(LEADS_ROUTED, AssignmentEnded, fold),
+        On(LEADS_ROUTED, SlaWarned, fold),
+        On(LEADS_ROUTED, SlaBreached, fold),
         *(
             On(topic, event, fold)
             for topic in (LEADS_RECEIVED, LEADS_SCORED, LEADS_ROUTED)

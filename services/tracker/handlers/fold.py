@@ -16,17 +16,21 @@ from services.tracker.store import Merged, Routed, Touched
 from shared.contracts.envelope import Message
 from shared.contracts.events import (
     ActivityRecorded,
+    AssignmentAccepted,
     AssignmentEnded,
     Event,
     Facts,
     LeadAssigned,
     LeadMerged,
+    LeadOffered,
     LeadQueued,
     LeadReceived,
     LeadRejected,
     LeadScored,
     LeadTouched,
     LeadUnmerged,
+    SlaBreached,
+    SlaWarned,
 )
 from shared.contracts.topics import LEADS_RECEIVED, TOPICS
 from shared.db.uow import UnitOfWork, to_json
@@ -34,6 +38,7 @@ from shared.telemetry import trace_id
 
 E = TypeVar("E", bound=Event)
 OWNERS = {topic.name: topic.owner for topic in TOPICS}
+TOLD = ActivityRecorded | LeadOffered | AssignmentAccepted | SlaWarned | SlaBreached
 
 
 async def fold(messages: Sequence[Message[Event]], uow: UnitOfWork) -> None:
@@ -122,7 +127,7 @@ def _merged(message: Message[Event]) -> Merged | None:
 def _is_only_told(message: Message[Event]) -> bool:
     """Does the event stand in the timeline and nowhere else?"""
     passed_on = isinstance(message.data, LeadMerged | LeadUnmerged) and message.topic != LEADS_RECEIVED.name
-    return passed_on or isinstance(message.data, ActivityRecorded)
+    return passed_on or isinstance(message.data, TOLD)
 
 
 async def _fold_touches(messages: Sequence[Message[LeadTouched]], uow: UnitOfWork) -> None:

@@ -156,7 +156,18 @@ leads = Table(
     Column("held_by", Uuid),
     Column("held_pool", Text),
     Column("erased_at", Moment),
+    Column("scored", JSONB),
+    Column("hops", SmallInteger, nullable=False, server_default="0"),
+    Column("refused", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
+    Column("responded_at", Moment),
+    Column("offered", JSONB),
+    Column("clocks", JSONB),
+    Column("due_at", Moment),
+    Index("leads_contact_idx", text("(facts ->> 'contact_id')"), postgresql_where=text("facts ? 'contact_id'")),
+    Index("leads_company_idx", text("lower(facts ->> 'company_domain')"), postgresql_where=text("facts ? 'company_domain'")),
+    Index("leads_account_idx", text("(facts ->> 'account_id')"), postgresql_where=text("facts ? 'account_id'")),
 )
+Index("leads_offered_idx", leads.c.lead_id, postgresql_where=text("offered IS NOT NULL"))
 
 assignments = Table(
     "assignments",
@@ -176,9 +187,14 @@ assignments = Table(
     Column("hour", SmallInteger, nullable=False, server_default="0"),
     Column("work", SmallInteger, nullable=False, server_default="1"),
     Column("turn", Integer),
+    Column("rule", Text),
+    Column("group_id", BigInteger),
+    Column("accepted_at", Moment),
 )
 Index("assignments_one_owner_idx", assignments.c.lead_id, unique=True, postgresql_where=text("closed_at IS NULL"))
 Index("assignments_agent_id_assigned_at_idx", assignments.c.agent_id, assignments.c.assigned_at)
+Index("assignments_open_idx", assignments.c.agent_id, assignments.c.lead_id, postgresql_where=text("closed_at IS NULL"))
+Index("assignments_lead_id_idx", assignments.c.lead_id, assignments.c.assigned_at)
 
 queue = Table(
     "queue",
@@ -188,8 +204,10 @@ queue = Table(
     Column("rule", Text),
     Column("points", Integer, nullable=False),
     Column("queued_at", Moment, nullable=False),
+    Column("rank", BigInteger, nullable=False),
+    Column("until", Moment),
 )
-Index("queue_order_idx", queue.c.pool, queue.c.points.desc(), queue.c.queued_at, queue.c.lead_id)
+Index("queue_order_idx", queue.c.pool, queue.c.rank.desc(), queue.c.queued_at, queue.c.lead_id)
 
 decisions = Table(
     "decisions",
@@ -211,5 +229,6 @@ decisions = Table(
     Column("counters", JSONB),
     Column("facts", JSONB, nullable=False),
     Column("via", Text),
+    Column("more", JSONB),
 )
 Index("decisions_id_idx", decisions.c.id, unique=True)

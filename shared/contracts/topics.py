@@ -68,6 +68,7 @@ TAKES: dict[str, tuple[tuple[Topic, type[Event]], ...]] = {
         (LEADS_SCORED, LeadScored),
         *((LEADS_SCORED, event) for event in PASSED_ON),
         (LEADS_TRACKED, StageChanged),
+        (LEADS_TRACKED, FirstResponded),
     ),
     "tracker": tuple((topic, event) for topic in (LEADS_RECEIVED, LEADS_SCORED, LEADS_ROUTED) for event in topic.events),
 }

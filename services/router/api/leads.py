@@ -48,5 +48,5 @@ async def get_assignments(
 async def get_queue(uow: Uow, _: Reader, limit: Limit = 100, cursor: Cursor = None, pool: str | None = None) -> Response:
     after = decode_cursor(cursor, tuple[int, datetime, UUID])
     rows = await store.page_of_queue(uow, after=after, limit=limit + 1, pool=pool)
-    key = lambda row: (row["points"], row["queued_at"], row["lead_id"])  # noqa: E731
+    key = lambda row: (row["rank"], row["queued_at"], row["lead_id"])  # noqa: E731
     return json_response(page_of([dict(row) for row in rows], limit=limit, key=key))

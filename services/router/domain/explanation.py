@@ -11,7 +11,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from services.router.domain.availability import Gate
-from services.router.domain.decision import Decision, Lead, Outcome, decide_in_pool, facts_of, reject, restore
+from services.router.domain.decision import PLACED, PLAIN, Decision, Lead, Outcome, Terms, decide_in_pool, facts_of, place, reject
 from services.router.domain.ledger import NotInGroup
 from services.router.domain.policy import Policy
 from services.router.domain.rotation import PARTS, Counters
@@ -24,7 +24,8 @@ MOST_TURNS = 1_000  # that are looked ahead
 class Recorded:
     """What is known of a decision once it is written. `pool` is None where the lead was rejected, for which no group was asked.
 
-    `via` is the pool that the lead belongs to, where that one overflowed to `pool`.
+    `via` is the pool that the lead belongs to, where that one overflowed to `pool`; `counts` is whether it was a turn though no strategy
+    chose, and `offered` are those to whom it was.
     """
 
     outcome: Outcome
@@ -33,6 +34,9 @@ class Recorded:
     pool: str | None
     agent_id: UUID | None
     via: str | None = None
+    terms: Terms = PLAIN
+    counts: bool = False
+    offered: tuple[UUID, ...] = ()
 
 
 class Verdict(StrEnum):
@@ -44,7 +48,10 @@ class Verdict(StrEnum):
     STOPPED = "stopped"  # by a gate
     UNFIT = "unfit"  # does not meet what is asked for this lead
     NO_ROOM = "no_room"  # for work as heavy as this lead
-    GIVEN_BACK = "given_back"  # the lead went back to who had it, and nobody else was asked
+    OFFERED = "offered"  # the lead, among others
+    REFUSED = "refused"  # had this lead before, or its time passed there
+    PLACED = "placed"  # the lead was claimed, given by hand or given back, and nobody else was asked
+    KEPT = "kept"  # by the owner of the same contact, company or account; or it waits for that one
     OTHERS_WAITED = "others_waited"  # the lead had to queue behind them
     NOT_IN_TURN = "not_in_turn"  # could receive, and another came first
 
@@ -70,9 +77,12 @@ def decide_again(recorded: Recorded, lead: Lead, policy: Policy, state: GroupSta
     """The decision as it comes out now; `state` is the group's before it, and rolls on. None where there is none to be made."""
     if recorded.outcome is Outcome.REJECTED or recorded.pool is None or state is None:
         return reject(lead, policy, recorded.now)
-    if recorded.outcome is Outcome.RESTORED:
-        return restore(lead, recorded.agent_id, recorded.pool, state, recorded.now) if recorded.agent_id else None
-    return decide_in_pool(lead, recorded.via or recorded.pool, state, recorded.now, rule=recorded.rule, policy=policy)
+    if recorded.outcome in PLACED:
+        if recorded.agent_id is None:
+            return None
+        return place(lead, recorded.agent_id, recorded.pool, state, recorded.now, how=recorded.outcome, counts=recorded.counts)
+    pool = recorded.via or recorded.pool
+    return decide_in_pool(lead, pool, state, recorded.now, rule=recorded.rule, policy=policy, terms=recorded.terms)
 
 
 def explain_why_not(agent_id: UUID, recorded: Recorded, lead: Lead, policy: Policy, state: GroupState | None) -> WhyNot:
@@ -86,19 +96,48 @@ def explain_why_not(agent_id: UUID, recorded: Recorded, lead: Lead, policy: Poli
     standing = state.pool(pool).turns.counters(agent_id)
     if agent_id == recorded.agent_id:
         return WhyNot(Verdict.RECEIVED, "received the lead", standing=standing, winner=standing)
-    found = state.availability(agent_id, now)
-    if not found.available:
-        return WhyNot(Verdict.STOPPED, found.text, found.gate, found.until, standing)
-    if recorded.outcome is Outcome.RESTORED:
-        return WhyNot(
-            Verdict.GIVEN_BACK, "was not asked: the lead went back to who had it before it was merged", standing=standing
-        )
+    if stopped := _stopped(agent_id, recorded, standing, state, now):
+        return stopped
     asked = policy.requirements(pool, recorded.rule)
     among = state.among(pool, asked, policy.extend(facts_of(lead)))
     if among is not None and agent_id not in among:
         text = f"could receive, but did not meet what was asked: {' && '.join(one.text for one in asked)}"
         return WhyNot(Verdict.UNFIT, text, Gate.REQUIREMENT, standing=standing)
+    if recorded.outcome is Outcome.KEPT or _waited(recorded, lead, policy, state):
+        return WhyNot(Verdict.KEPT, "was not asked: the lead belongs to an owner who had one before", standing=standing)
     return _passed_over(agent_id, recorded, lead, pool, among, state)
+
+
+def _stopped(agent_id: UUID, recorded: Recorded, standing: Counters, state: GroupState, now: datetime) -> WhyNot | None:
+    """What kept a member out before anybody's turn was asked for."""
+    if agent_id in recorded.offered:
+        return WhyNot(Verdict.OFFERED, "was offered the lead, as others were", standing=standing)
+    found = state.availability(agent_id, now)
+    if not found.available:
+        return WhyNot(Verdict.STOPPED, found.text, found.gate, found.until, standing)
+    if recorded.outcome in PLACED:
+        return WhyNot(Verdict.PLACED, f"was not asked: {_PLACED[recorded.outcome]}", standing=standing)
+    if agent_id in recorded.terms.without:
+        return WhyNot(
+            Verdict.REFUSED, "had this lead already, and does not get it again by itself", Gate.REFUSED, standing=standing
+        )
+    return None
+
+
+def _waited(recorded: Recorded, lead: Lead, policy: Policy, state: GroupState) -> bool:
+    """Whether a lead queued because it waits for its own owner."""
+    if recorded.outcome is not Outcome.QUEUED or not recorded.terms.owners:
+        return False
+    again = decide_again(recorded, lead, policy, state)
+    return again is not None and again.stuck is not None and again.stuck.agent_id is not None
+
+
+_PLACED = {
+    Outcome.CLAIMED: "the lead was on offer, and another claimed it first",
+    Outcome.BY_HAND: "the lead was given to another by hand",
+    Outcome.FORCED: "the lead was given to another by hand, whatever the gates said",
+    Outcome.RESTORED: "the lead went back to who had it before it was merged",
+}
 
 
 def _is_member(agent_id: UUID, pool: str, state: GroupState) -> bool:

@@ -64,8 +64,9 @@ def assigned(
     work: int = 1,
     of: int | str = 0,
     without: Iterable[UUID] = (),
+    forced: bool = False,
 ) -> Entry:
-    """An agent became a lead's owner.
+    """An agent became a lead's owner; `forced`: an admin said so, whatever the gates.
 
     `turn` tells whether it is a turn of the pool; a sticky, forced or claimed assignment is none. `of` is the requirement class that it is
     a turn of, 0 for everyone's, and `without` are those who got no part of it (`Turns.take`). `period` and `hour` are
@@ -77,6 +78,8 @@ def assigned(
         data["of"] = of
     if out := sorted(str(one) for one in without):
         data["without"] = out
+    if forced:
+        data["forced"] = True
     return Entry(number, ASSIGNED, at, agent_id, lead_id, pool, data)
 
 

@@ -11,9 +11,9 @@ from uuid import UUID
 
 from services.router import store
 from services.router.domain import Counters, GroupState, Policy, copy_calendars, groups_of, members_document
-from services.router.handlers.desk import Desk
-from services.router.handlers.memory import ActivePolicy, with_groups
+from services.router.domain.desk import ActivePolicy, with_groups
 from services.router.handlers.queue import drain
+from services.router.handlers.work import Work
 from shared.contracts.envelope import Cause
 from shared.db.uow import UnitOfWork
 from shared.errors import FieldError, Refused
@@ -52,11 +52,11 @@ async def _regroup(uow: UnitOfWork, before: ActivePolicy, policy: Policy) -> Act
     wanted = groups_of(policy)
     kept = {same[pools]: pools for pools in wanted if pools in same}
     closing = [id for id in before.groups if id not in kept]
-    desk = Desk(uow, before)
-    await desk.lock(closing)
+    work = Work(uow, before)
+    await work.lock(closing)
     carried: dict[str, dict[UUID, Counters]] = {}
     stood: dict[str, dict[str, Any]] = {}
-    for state in desk.states.values():
+    for state in work.states.values():
         carried |= state.counters()
         stood |= state.standings()
     await store.close_groups(uow, closing)
@@ -83,15 +83,18 @@ async def _open_group(
 
 
 async def _settle_queues(uow: UnitOfWork, active: ActivePolicy, cause: Cause) -> None:
-    """Leads that waited for a pool that is no more are matched again; then everybody who may receive does."""
-    desk = Desk(uow, active)
+    """Leads that waited for a pool that is no more are matched again; then everybody who may receive does.
+
+    A pool whose queue ages otherwise than before has its leads ranked anew.
+    """
+    work = Work(uow, active)
+    desk = work.desk
     waiting = await store.pools_with_queue(uow, active.policy.pools)
-    stranded = await store.queued_outside(uow, active.policy.pools)
-    leads = await store.lock_leads(uow, stranded)
-    if leads:
-        moves = [(lead, desk.match(leads[lead])) for lead in stranded]
-        await store.move_queue(uow, [(lead, match.pool, match.rule) for lead, match in moves])
-        waiting |= {match.pool for _, match in moves}
-    await desk.lock({active.group_of_pool[pool] for pool in waiting})
-    await drain(desk, waiting, cause)
-    await desk.write()
+    stranded = await store.lock_leads(uow, await store.queued_outside(uow, active.policy.pools))
+    moves = {id: desk.match(lead) for id, lead in stranded.items()}
+    waiting |= {match.pool for match in moves.values()}
+    await store.move_queue(uow, [(id, match.pool, match.rule) for id, match in moves.items()])
+    await store.rank_pools(uow, {name: active.policy.pools[name].hold.ageing_points_per_hour for name in waiting})
+    await work.lock({active.group_of_pool[pool] for pool in waiting})
+    await drain(work, waiting, cause)
+    await work.write()

@@ -10,8 +10,9 @@ from uuid import UUID
 
 from services.router import store
 from services.router.domain import Entry, InvalidSettings, Settings, agent_changed, change_settings, copy_calendars
-from services.router.handlers.desk import Desk
+from services.router.domain.desk import count_so_far
 from services.router.handlers.queue import drain
+from services.router.handlers.work import Work
 from services.router.store import Standing
 from shared.contracts.envelope import Cause
 from shared.db.uow import Row, UnitOfWork
@@ -35,35 +36,42 @@ async def change_agent(id: UUID, changes: Mapping[str, Any], uow: UnitOfWork, *,
 
     Raises Refused (404, 409, 422).
     """
-    desk, standing = await open_agent(uow, id)
+    work, standing = await open_agent(uow, id)
     settings = _settings(standing.settings, changes)
     if settings == standing.settings:
         return await agent_row(uow, id)
     await _check_manager(uow, id, settings)
     await store.update_agents(uow, [standing._replace(settings=settings)], "settings", by)
-    await tell_groups(desk, {id: told(id, settings, uow)}, cause)
+    await tell_groups(work, {id: told(id, settings, uow)}, cause, hours=True)
     return await agent_row(uow, id)
 
 
-async def open_agent(uow: UnitOfWork, id: UUID) -> tuple[Desk, Standing]:
+async def open_agent(uow: UnitOfWork, id: UUID) -> tuple[Work, Standing]:
     """The agent as it is, its group and its row locked. Raises Refused (404)."""
-    desk = await Desk.open(uow)
-    await desk.lock(groups_of_agents(desk, [id]))
+    work = await Work.open(uow)
+    await work.lock(work.groups_of_agents([id]))
     found = await store.lock_agents(uow, [id])
     if id not in found:
         raise not_found("agent", id)
-    return desk, found[id]
+    return work, found[id]
 
 
-async def tell_groups(desk: Desk, changes: Mapping[UUID, OfAgent], cause: Cause) -> None:
-    """Enters what changed of agents into the ledgers of their groups, which are locked, and gives out what that lets them receive."""
+async def tell_groups(work: Work, changes: Mapping[UUID, OfAgent], cause: Cause, *, hours: bool = False) -> None:
+    """Enters what changed of agents into the ledgers of their groups, which are locked, and gives out what that lets them receive.
+
+    `hours`: working time may have changed, by which promises go; what passed so far is counted by that of before.
+    """
+    desk = work.desk
+    if hours:
+        for lead in (await work.leads(await store.promised_by(work.uow, changes))).values():
+            count_so_far(desk, lead)
     for id, entry_of in sorted(changes.items()):
-        if held := desk.state_of_agent(id):
-            group, state = held
+        if found := desk.state_of_agent(id):
+            group, state = found
             desk.append(group, entry_of(state.number + 1, state.last_now))
-    await desk.write()
-    if groups := groups_of_agents(desk, changes):
-        await drain(desk, {pool for group in groups for pool in desk.active.groups[group]}, cause)
+    await work.write()
+    if groups := work.groups_of_agents(changes):
+        await drain(work, {pool for group in groups for pool in work.active.groups[group]}, cause)
 
 
 def told(id: UUID, settings: Settings, uow: UnitOfWork) -> OfAgent:
@@ -75,12 +83,6 @@ async def agent_row(uow: UnitOfWork, id: UUID) -> Row:
     if row is None:
         raise not_found("agent", id)
     return row
-
-
-def groups_of_agents(desk: Desk, ids: Iterable[UUID]) -> set[int]:
-    """The groups of those of these agents that are in a pool."""
-    groups = (desk.active.group_of_agent.get(id) for id in ids)
-    return {group for group in groups if group is not None}
 
 
 def _settings(settings: Settings, changes: Mapping[str, Any]) -> Settings:

@@ -24,8 +24,8 @@ from services.router.domain import (
 from services.router.domain.availability import availability
 from services.router.domain.period import midnight
 from services.router.handlers.agents import agent_row, open_agent, tell_groups
-from services.router.handlers.desk import Desk
 from services.router.handlers.memory import active_policy
+from services.router.handlers.work import Work
 from services.router.store import Standing
 from shared.contracts.envelope import Cause
 from shared.db.uow import UnitOfWork
@@ -58,51 +58,53 @@ async def add_leave(
         raise invalid("/ends", "must be later than the start, and not past")
     if ends - starts > LONGEST_LEAVE:
         raise invalid("/ends", f"is more than {LONGEST_LEAVE.days} days after the start; make the agent inactive instead")
-    desk, standing = await open_agent(uow, id)
+    work, standing = await open_agent(uow, id)
     if len(standing.leaves) >= MOST_LEAVES:
         raise conflict("too-many-leaves", f"The agent has {MOST_LEAVES} leaves that are not over already.")
     leave = Leave(uow.clock.uuid7(), starts, ends, catch_up)
     await store.insert_leave(uow, id, leave, note, by)
-    await _take_leaves(desk, standing, (*standing.leaves, leave), by, cause)
+    await _take_leaves(work, standing, (*standing.leaves, leave), by, cause)
     return leave
 
 
 async def cancel_leave(id: UUID, leave_id: UUID, uow: UnitOfWork, *, by: str, cause: Cause) -> None:
     """Takes a leave back; one that has begun ends now. Raises Refused (404) for one that is over or was never there."""
-    desk, standing = await open_agent(uow, id)
+    work, standing = await open_agent(uow, id)
     if leave_id not in {leave.id for leave in standing.leaves}:
         raise not_found("leave", leave_id)
     await store.end_leave(uow, leave_id)
-    await _take_leaves(desk, standing, tuple(leave for leave in standing.leaves if leave.id != leave_id), by, cause)
+    await _take_leaves(work, standing, tuple(leave for leave in standing.leaves if leave.id != leave_id), by, cause)
 
 
-async def _take_leaves(desk: Desk, standing: Standing, leaves: tuple[Leave, ...], by: str, cause: Cause) -> None:
-    await store.update_agents(desk.uow, [standing._replace(leaves=leaves)], "leave", by)
-    await tell_groups(desk, {standing.agent_id: partial(leave_changed, agent_id=standing.agent_id, leaves=leaves)}, cause)
+async def _take_leaves(work: Work, standing: Standing, leaves: tuple[Leave, ...], by: str, cause: Cause) -> None:
+    await store.update_agents(work.uow, [standing._replace(leaves=leaves)], "leave", by)
+    await tell_groups(
+        work, {standing.agent_id: partial(leave_changed, agent_id=standing.agent_id, leaves=leaves)}, cause, hours=True
+    )
 
 
 async def set_pause(id: UUID, pause: Pause | None, uow: UnitOfWork, *, by: str, cause: Cause) -> Standing:
     """The agent takes nothing new until then; with None it goes on. Raises Refused (404, 422)."""
     if pause and pause.until is not None and pause.until <= uow.now:
         raise invalid("/until", "is past")
-    desk, standing = await open_agent(uow, id)
+    work, standing = await open_agent(uow, id)
     if pause == standing.pause:
         return standing
     changed = standing._replace(pause=pause)
     await store.update_agents(uow, [changed], "pause", by)
-    await tell_groups(desk, {id: partial(pause_changed, agent_id=id, pause=pause)}, cause)
+    await tell_groups(work, {id: partial(pause_changed, agent_id=id, pause=pause)}, cause)
     return changed
 
 
 async def set_presence(id: UUID, status: str, seconds: int, uow: UnitOfWork, *, by: str, cause: Cause) -> Presence:
     """The agent is online, away or offline, which holds for so many seconds. Raises Refused (404)."""
-    desk, standing = await open_agent(uow, id)
+    work, standing = await open_agent(uow, id)
     presence, before = Presence(status, uow.now + timedelta(seconds=seconds)), standing.presence
     if before and before.status == status and before.expires > uow.now:
         await store.extend_presence(uow, standing._replace(presence=presence))
     else:
         await store.update_agents(uow, [standing._replace(presence=presence)], "presence", by)
-    await tell_groups(desk, {id: partial(presence_changed, agent_id=id, presence=presence)}, cause)
+    await tell_groups(work, {id: partial(presence_changed, agent_id=id, presence=presence)}, cause)
     return presence
 
 

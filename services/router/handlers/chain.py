@@ -9,15 +9,16 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from services.router import store
-from services.router.handlers.desk import Desk
-from services.router.handlers.endings import Ending, drain_freed, end_assignments, leave_queue, lock_places
-from services.router.handlers.outcomes import CLOSING
-from services.router.handlers.queue import drain
-from services.router.store import Held, Lead
+from services.router.domain.desk import CLOSING, close, decide_anew
+from services.router.domain.lead import Case, Held
+from services.router.handlers.queue import drain, drain_freed
+from services.router.handlers.work import Work
+from services.router.store import HeldBefore
 from shared.contracts.envelope import Cause, Message
 from shared.contracts.events import Event, LeadErased, LeadMerged, LeadUnmerged
 from shared.db import deadletters
-from shared.db.uow import Row, UnitOfWork
+from shared.db.uow import UnitOfWork
+from shared.timers import drop_timers
 
 
 async def merge_leads(messages: Sequence[Message[LeadMerged]], uow: UnitOfWork) -> None:
@@ -25,19 +26,19 @@ async def merge_leads(messages: Sequence[Message[LeadMerged]], uow: UnitOfWork) 
 
     Who owned it is kept, so that it can go back there.
     """
-    desk = await Desk.open(uow)
-    leads, ended = await _take_away(desk, messages, reason="merged")
+    work = await Work.open(uow)
+    leads, ended = await _take_away(work, messages, reason="merged")
     merges = []
     for message in messages:
-        lead, row = leads[message.lead_id], ended.get(message.lead_id)
+        lead, held = leads[message.lead_id], ended.get(message.lead_id)
         if lead.status == "erased":
             continue
         lead.status = "merged"
-        _pass_on(desk, lead, message, message.data)
-        merges.append((lead.lead_id, message.data.into, row["agent_id"] if row else None, row["pool"] if row else None))
-    await desk.write()
+        _pass_on(work, lead, message, message.data)
+        merges.append((lead.lead_id, message.data.into, held.agent_id if held else None, held.pool if held else None))
+    await work.write()
     await store.keep_merges(uow, merges)
-    await drain_freed(desk, messages[0].as_cause)
+    await drain_freed(work, messages[0].as_cause)
 
 
 async def unmerge_leads(messages: Sequence[Message[LeadUnmerged]], uow: UnitOfWork) -> None:
@@ -45,53 +46,44 @@ async def unmerge_leads(messages: Sequence[Message[LeadUnmerged]], uow: UnitOfWo
 
     One that is over stays so, and one that has no score yet is decided once it has.
     """
-    desk = await Desk.open(uow)
+    work = await Work.open(uow)
     ids = [message.lead_id for message in messages]
-    pools = await _pools_for(desk, ids)
-    await desk.lock({desk.active.group_of_pool[pool] for pool in pools})
-    leads = await desk.leads(ids)
+    before = await store.held_before(uow, ids)
+    leads = await work.lock_around(ids, pools=(one.pool for one in before.values()))
     held = await store.held_before(uow, ids)
-    busy = await store.pools_with_queue(uow, pools)
+    pools = {work.desk.match(lead).pool for lead in leads.values() if lead.facts is not None}
+    work.desk.busy = await store.pools_with_queue(uow, pools)
+    await work.learn_owners(leads.values(), pools)
     for message in messages:
         lead = leads[message.lead_id]
         if lead.status == "erased":
             continue
         merged = lead.status == "merged"
-        _pass_on(desk, lead, message, message.data)
+        _pass_on(work, lead, message, message.data)
         if merged:
-            _resume(desk, lead, held.get(lead.lead_id), message.as_cause, busy)
-    await desk.write()
+            _resume(work, lead, held.get(lead.lead_id), message.as_cause)
+    await work.write()
     await store.end_merges(uow, ids)
-    if busy:
-        await drain(desk, busy, messages[0].as_cause)
+    if work.desk.busy:
+        await drain(work, work.desk.busy, messages[0].as_cause)
 
 
-async def _pools_for(desk: Desk, ids: Sequence[UUID]) -> set[str]:
-    """Where these leads may go: pools that had them and pools that the rules choose. Read without a lock: decided under it."""
-    leads = await store.get_leads(desk.uow, ids)
-    held = await store.held_before(desk.uow, ids)
-    pools = {desk.match(lead).pool for lead in leads.values() if lead.facts is not None}
-    return pools | {one.pool for one in held.values() if one.pool in desk.active.group_of_pool}
-
-
-def _resume(desk: Desk, lead: Lead, held: Held | None, cause: Cause, busy: set[str]) -> None:
+def _resume(work: Work, lead: Case, held: HeldBefore | None, cause: Cause) -> None:
     lead.status = "closed" if lead.stage in CLOSING else "unrouted"
     if lead.status == "closed" or lead.facts is None:
         return
-    back = held is not None and desk.restore(lead, held.agent_id, held.pool, cause)
-    if not back and not desk.reject(lead, cause):
-        match = desk.match(lead)
-        desk.decide(lead, match, cause, join=match.pool in busy)
+    if held is None or not work.desk.restore(lead, held.agent_id, held.pool, cause):
+        decide_anew(work.desk, lead, cause)
 
 
 async def erase_leads(messages: Sequence[Message[LeadErased]], uow: UnitOfWork) -> None:
     """Forgets all of these leads but their ids; what is left in ledger, assignments and decisions says who received, not whom.
 
-    Dead letters go too. What was removed is passed on.
+    Dead letters and timers go too. What was removed is passed on.
     """
-    desk = await Desk.open(uow)
+    work = await Work.open(uow)
     ids = [message.lead_id for message in messages]
-    leads, _ = await _take_away(desk, messages, reason="erased")
+    leads, _ = await _take_away(work, messages, reason="erased")
     decisions = await store.forget_decisions(uow, ids)
     letters = await deadletters.forget(uow, ids)
     for message in messages:
@@ -104,30 +96,38 @@ async def erase_leads(messages: Sequence[Message[LeadErased]], uow: UnitOfWork) 
         }
         _blank(lead)
         removed = {table: count for table, count in counts.items() if count}
-        _pass_on(desk, lead, message, replace(message.data, removed=removed))
-    await desk.write()
+        _pass_on(work, lead, message, replace(message.data, removed=removed))
+    await work.write()
+    await drop_timers(uow, None, ids)
     await store.mark_erased(uow, [(message.lead_id, message.data.erased_at) for message in messages])
-    await drain_freed(desk, messages[0].as_cause)
+    await drain_freed(work, messages[0].as_cause)
 
 
-def _blank(lead: Lead) -> None:
+def _blank(lead: Case) -> None:
     lead.status = "erased"
-    lead.received_at = lead.facts = lead.stage = None
+    lead.received_at = lead.facts = lead.stage = lead.scored = lead.responded_at = None
     lead.points, lead.grade, lead.qualification, lead.tracked_sequence = 0, "", "", 0
+    lead.clocks, lead.refused, lead.hops = (), (), 0
 
 
-async def _take_away(desk: Desk, messages: Sequence[Message[Any]], *, reason: str) -> tuple[dict[UUID, Lead], dict[UUID, Row]]:
-    """Ends what is open of these leads and takes them out of their queues. The leads, locked, and the assignments that were ended."""
-    ids = [message.lead_id for message in messages]
-    await lock_places(desk, ids)
-    leads = await desk.leads(ids)
-    ended = await end_assignments(desk, [Ending(leads[m.lead_id], m.as_cause) for m in messages], reason=reason)
-    for lead in leads.values():
-        if lead.status == "queued":
-            await leave_queue(desk, lead)
+async def _take_away(work: Work, messages: Sequence[Message[Any]], *, reason: str) -> tuple[dict[UUID, Case], dict[UUID, Held]]:
+    """Ends what is open of these leads, and takes them out of their queues and off offer.
+
+    The leads, locked, and who had them. Their statuses are the caller's to set.
+    """
+    leads = await work.lock_around(message.lead_id for message in messages)
+    ended: dict[UUID, Held] = {}
+    for message in messages:
+        lead = leads[message.lead_id]
+        if held := work.desk.end(lead, reason, message.as_cause):
+            ended[lead.lead_id] = held
+        elif lead.queued or lead.offered:
+            close(work.desk, lead, reason, message.as_cause)
+            work.desk.leave_queue(lead)
+            lead.offered = None
     return leads, ended
 
 
-def _pass_on(desk: Desk, lead: Lead, message: Message[Event], event: Event) -> None:
+def _pass_on(work: Work, lead: Case, message: Message[Event], event: Event) -> None:
     lead.scored_sequence = max(lead.scored_sequence, message.sequence)
-    desk.emit(lead, event, message.as_cause)
+    work.desk.tell(lead, event, message.as_cause)

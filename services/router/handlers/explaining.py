@@ -8,14 +8,16 @@ from typing import Any
 from uuid import UUID
 
 from services.router import store
-from services.router.domain import GroupState, Outcome, Policy, read_draft, with_members
+from services.router.domain import GroupState, Outcome, Policy, Terms, read_draft, with_members
+from services.router.domain.desk import Made
 from services.router.domain.explanation import Recorded, WhyNot, decide_again, explain_why_not
-from services.router.handlers.rows import Place, View, decision_row
+from services.router.domain.lead import View
+from services.router.handlers.rows import decision_row
 from shared.contracts.vocabulary import FACTS
 from shared.db.uow import Row, UnitOfWork
 from shared.errors import conflict, not_found
 
-COMPARED = ("outcome", "agent_id", "eligible", "gates", "counters")
+COMPARED = ("outcome", "agent_id", "eligible", "gates", "counters", "more")
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,16 @@ async def replay(id: UUID, uow: UnitOfWork) -> Replay:
         return Replay(row, {"outcome": (row["outcome"], None)})
     # Who may receive is as it was where a lead queued behind others; that they waited is the queue's doing, not the state's.
     behind = row["outcome"] == Outcome.QUEUED and row["eligible"] > 0
-    place = Place(row["policy_version"], row["group_id"], row["number"], row["ordinal"])
-    again = decision_row(id, decision, place, Outcome.QUEUED if behind else decision.outcome, row["why"])
-    values = again._replace(gates=json.loads(again.gates), counters=again.counters and json.loads(again.counters))
+    outcome = Outcome.QUEUED if behind else decision.outcome
+    made = Made(id, decision, row["group_id"], row["number"], row["ordinal"], outcome, row["why"])
+    again = decision_row(made, row["policy_version"])
+    values = again._replace(gates=json.loads(again.gates), counters=_parsed(again.counters), more=_parsed(again.more))
     pairs = {name: (row[name], getattr(values, name)) for name in COMPARED}
     return Replay(row, {name: pair for name, pair in pairs.items() if pair[0] != pair[1]})
+
+
+def _parsed(text: str | None) -> Any:
+    return text and json.loads(text)
 
 
 async def state_before(row: Row, uow: UnitOfWork) -> GroupState | None:
@@ -95,7 +102,18 @@ async def policy_of(uow: UnitOfWork, version: int) -> Policy:
 
 
 def _recorded(row: Row) -> Recorded:
-    return Recorded(Outcome(row["outcome"]), row["decided_at"], row["rule"], row["pool"], row["agent_id"], row["via"])
+    more = row["more"] or {}
+    return Recorded(
+        Outcome(row["outcome"]),
+        row["decided_at"],
+        row["rule"],
+        row["pool"],
+        row["agent_id"],
+        row["via"],
+        Terms.from_document(more),
+        more.get("counts", False),
+        tuple(UUID(one) for one in more.get("offer", ())),
+    )
 
 
 def _lead(row: Row) -> View:

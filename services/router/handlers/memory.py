@@ -5,11 +5,9 @@ Both are checked against the database under a lock before they are believed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from uuid import UUID
-
 from services.router import store
 from services.router.domain import GroupState, Policy, read_draft, with_members
+from services.router.domain.desk import ActivePolicy, with_groups
 from shared.contracts.vocabulary import FACTS
 from shared.db.uow import Row, UnitOfWork
 from shared.telemetry import logger
@@ -17,16 +15,6 @@ from shared.telemetry import logger
 POLICIES_KEPT = 4
 
 log = logger(__name__)
-
-
-@dataclass(frozen=True)
-class ActivePolicy:
-    """The active policy with its groups. Groups change by activation only, so this holds while the policy's lock does."""
-
-    policy: Policy
-    groups: dict[int, frozenset[str]]
-    group_of_pool: dict[str, int]
-    group_of_agent: dict[UUID, int]
 
 
 class Memory:
@@ -69,9 +57,3 @@ def _read(row: Row) -> Policy:
     for problem in draft.problems:
         log.error("policy.problem", version=row["version"], path=problem.path, problem=problem.message)
     return with_members(draft.policy, row["members"])
-
-
-def with_groups(policy: Policy, groups: dict[int, frozenset[str]]) -> ActivePolicy:
-    group_of_pool = {pool: id for id, pools in groups.items() for pool in pools}
-    group_of_agent = {member.agent_id: group_of_pool[pool.name] for pool in policy.pools.values() for member in pool.members}
-    return ActivePolicy(policy, groups, group_of_pool, group_of_agent)

@@ -1,18 +1,15 @@
-"""Outcomes: what people say of a lead frees the agent who owned it."""
+"""Outcomes: what people say of a lead keeps promises, and frees the agent who owned it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from uuid import UUID
 
-from services.router.handlers.desk import Desk
-from services.router.handlers.endings import Ending, drain_freed, end_assignments, leave_queue, lock_places
-from services.router.store import Lead
+from services.router.domain.desk import note_response, note_stage
+from services.router.handlers.queue import drain_freed
+from services.router.handlers.work import Work
 from shared.contracts.envelope import Message
-from shared.contracts.events import StageChanged
+from shared.contracts.events import FirstResponded, StageChanged
 from shared.db.uow import UnitOfWork
-
-CLOSING = frozenset({"won", "lost", "disqualified"})
 
 
 async def apply_stages(messages: Sequence[Message[StageChanged]], uow: UnitOfWork) -> None:
@@ -20,32 +17,24 @@ async def apply_stages(messages: Sequence[Message[StageChanged]], uow: UnitOfWor
 
     A lead that this service does not know yet is kept as a stub, so that it is not routed once it arrives. Of an erased one nothing is.
     """
-    desk = await Desk.open(uow)
-    await lock_places(desk, [message.lead_id for message in messages if message.data.stage in CLOSING])
-    leads = await desk.leads(message.lead_id for message in messages)
-    ending = []
+    work = await Work.open(uow)
+    leads = await work.lock_around(message.lead_id for message in messages)
     for message in messages:
-        lead = leads[message.lead_id]
+        lead, said = leads[message.lead_id], message.data
         if lead.status == "erased" or message.sequence <= lead.tracked_sequence:
             continue
-        lead.stage, lead.tracked_sequence = message.data.stage, message.sequence
-        desk.change(lead)
-        if message.data.stage in CLOSING:
-            ending.append(message)
-    await _close(desk, ending, leads)
-    await desk.write()
-    await drain_freed(desk, messages[0].as_cause)
+        lead.tracked_sequence = message.sequence
+        note_stage(work.desk, lead, said.stage, said.changed_at, message.as_cause, assignment_id=said.assignment_id)
+    await work.write()
+    await drain_freed(work, messages[0].as_cause)
 
 
-async def _close(desk: Desk, messages: Sequence[Message[StageChanged]], leads: dict[UUID, Lead]) -> None:
-    endings = [Ending(leads[m.lead_id], m.as_cause, m.data.assignment_id, m.data.stage) for m in messages]
-    closed = await end_assignments(desk, endings, reason="closed")
+async def note_responses(messages: Sequence[Message[FirstResponded]], uow: UnitOfWork) -> None:
+    """Somebody got hold of these leads for the first time, which may be what was promised."""
+    work = await Work.open(uow)
+    leads = await work.lock_around(message.lead_id for message in messages)
     for message in messages:
-        lead = leads[message.lead_id]
-        if lead.lead_id in closed:
-            lead.status = "closed"
-        elif lead.status == "queued":
-            await leave_queue(desk, lead)
-            desk.refuse(lead, "closed", f"The lead was {message.data.stage} while it waited.", message.as_cause, status="closed")
-        elif lead.status not in ("assigned", "merged"):  # assigned to another than the one meant: that one goes on
-            lead.status = "closed"
+        lead, said = leads[message.lead_id], message.data
+        if lead.status != "erased":
+            note_response(work.desk, lead, said.responded_at, message.as_cause, assignment_id=said.assignment_id)
+    await work.write()

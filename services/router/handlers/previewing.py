@@ -20,11 +20,11 @@ from services.router.domain import (
     facts_of,
     groups_of,
 )
+from services.router.domain.lead import View
 from services.router.domain.policy import of_lead
-from services.router.handlers.desk import Desk
 from services.router.handlers.policies import Action, find, read
 from services.router.handlers.profiles import profiles_for
-from services.router.handlers.rows import View, view_of
+from services.router.handlers.work import Work
 from shared.contracts.vocabulary import FACTS
 from shared.db.uow import UnitOfWork
 from shared.errors import Refused, not_found
@@ -79,7 +79,7 @@ async def preview_lead(version: int, lead_id: UUID, uow: UnitOfWork, *, by: str)
         raise Refused(410, "erased", detail=f"The lead {lead_id} was erased.")
     if lead is None or lead.facts is None:
         raise not_found("scored lead", lead_id)
-    tried = await _try(view_of(lead), policy, uow, said=True)
+    tried = await _try(lead.view, policy, uow, said=True)
     await _record(version, {"lead_id": str(lead_id)}, uow, by=by)
     return tried
 
@@ -89,7 +89,7 @@ async def preview_facts(version: int, facts: Mapping[str, Any], uow: UnitOfWork,
     policy = await _policy(version, uow)
     points = facts.get("points", 0)
     grade, qualification = (str(facts.get(name, "")) for name in ("grade", "qualification"))
-    view = View(NOBODY_YET, dict(facts), points if isinstance(points, int) else 0, grade, qualification)
+    view = View(NOBODY_YET, facts, points if isinstance(points, int) else 0, grade, qualification)
     tried = await _try(view, policy, uow, said="qualification" in facts)
     await _record(version, {"facts": len(facts)}, uow, by=by)
     return tried
@@ -147,10 +147,10 @@ async def _try(view: View, policy: Policy, uow: UnitOfWork, *, said: bool) -> Tr
 async def _as_if_active(policy: Policy, pool: str, uow: UnitOfWork) -> GroupState:
     """The state that the pool's group would begin with if the version took effect now: members of today, with what they are owed today."""
     [names] = [group for group in groups_of(policy) if pool in group]
-    desk = await Desk.open(uow)
-    await desk.lock({desk.active.group_of_pool[name] for name in names if name in desk.active.group_of_pool})
-    carried = {name: counters for state in desk.states.values() for name, counters in state.counters().items()}
-    stood = {name: pool for state in desk.states.values() for name, pool in state.standings().items()}
+    work = await Work.open(uow)
+    await work.lock({work.active.group_of_pool[name] for name in names if name in work.active.group_of_pool})
+    carried = {name: counters for state in work.states.values() for name, counters in state.counters().items()}
+    stood = {name: pool for state in work.states.values() for name, pool in state.standings().items()}
     ids = sorted({member.agent_id for name in names for member in policy.pools[name].members})
     agents = await store.agents_as_they_are(uow, ids)
     calendars = copy_calendars({name for agent in agents.values() for name in agent.settings.holidays}, uow.now.year)

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from services.router import store
 from services.router.domain import MAX_ROWS, InvalidSettings, Settings, UnreadableRoster, change_settings, read_csv
-from services.router.handlers.agents import groups_of_agents, tell_groups, told
-from services.router.handlers.desk import Desk
+from services.router.handlers.agents import tell_groups, told
+from services.router.handlers.work import Work
 from services.router.store import Standing
 from shared.contracts.envelope import Cause
 from shared.db.uow import UnitOfWork
@@ -65,11 +65,11 @@ async def import_agents(
     With `dry_run` nothing is written.
     """
     await store.lock_roster(uow)
-    desk = await Desk.open(uow)
+    work = await Work.open(uow)
     known = _Known(await store.agents_named(uow, _texts(documents, "name"), _texts(documents, "external_ref")))
     targets = [known.find(document) for document in documents]
     ids = {target for target in targets if isinstance(target, UUID)}
-    await desk.lock(groups_of_agents(desk, ids))
+    await work.lock(work.groups_of_agents(ids))
     standings = await store.lock_agents(uow, ids)
     taken, wanted = [], {}
     for number, (document, target) in enumerate(zip(documents, targets, strict=True), 1):
@@ -80,7 +80,7 @@ async def import_agents(
     await _check_managers(uow, taken, wanted)
     if dry_run:
         return [replace(one, id=None) if one.result == "created" else one for one in taken]
-    await _write(desk, wanted, standings, by, cause)
+    await _write(work, wanted, standings, by, cause)
     return taken
 
 
@@ -110,12 +110,12 @@ async def _check_managers(uow: UnitOfWork, taken: list[Taken], wanted: dict[UUID
             taken[place] = Taken(one.row, "refused", None, one.name, [FieldError("/manager_id", "is no other agent")])
 
 
-async def _write(desk: Desk, wanted: Mapping[UUID, Standing], known: Mapping[UUID, Standing], by: str, cause: Cause) -> None:
+async def _write(work: Work, wanted: Mapping[UUID, Standing], known: Mapping[UUID, Standing], by: str, cause: Cause) -> None:
     if new := [one for id, one in wanted.items() if id not in known]:
-        await store.insert_agents(desk.uow, new, by)
+        await store.insert_agents(work.uow, new, by)
     if changed := [one for id, one in wanted.items() if id in known]:
-        await store.update_agents(desk.uow, changed, "settings", by)
-    await tell_groups(desk, {one.agent_id: told(one.agent_id, one.settings, desk.uow) for one in changed}, cause)
+        await store.update_agents(work.uow, changed, "settings", by)
+    await tell_groups(work, {one.agent_id: told(one.agent_id, one.settings, work.uow) for one in changed}, cause, hours=True)
 
 
 class _Known:

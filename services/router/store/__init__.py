@@ -23,21 +23,21 @@ from services.router.store.agents import (
     page_of_leave,
     update_agents,
 )
-from services.router.store.chain import Held, end_merges, forget_decisions, held_before, keep_merges, mark_erased
+from services.router.store.chain import HeldBefore, end_merges, forget_decisions, held_before, keep_merges, mark_erased
 from services.router.store.decisions import Sought, get_decision, last_decided, ledger_between, page_of_decisions, snapshot_before
 from services.router.store.leads import (
-    Assignment,
     DecisionRow,
-    Lead,
+    accept_assignments,
     close_assignments,
+    former_owners,
     get_leads,
     insert_assignments,
     insert_decisions,
     insert_leads,
     lock_leads,
     page_of_assignments,
+    promised_by,
     update_leads,
-    where_leads_are,
 )
 from services.router.store.policies import (
     activate_policy,
@@ -63,7 +63,6 @@ from services.router.store.policies import (
     store_snapshot,
 )
 from services.router.store.queue import (
-    Queued,
     delete_queue,
     insert_queue,
     move_queue,
@@ -72,18 +71,17 @@ from services.router.store.queue import (
     queue_head,
     queue_lengths,
     queued_outside,
+    rank_pools,
     rank_queue,
 )
 
 __all__ = [
-    "Assignment",
     "DecisionRow",
-    "Held",
-    "Lead",
-    "Queued",
+    "HeldBefore",
     "Sought",
     "Standing",
     "Wanted",
+    "accept_assignments",
     "activate_policy",
     "active_version",
     "advance_groups",
@@ -102,6 +100,7 @@ __all__ = [
     "every_agent",
     "extend_presence",
     "forget_decisions",
+    "former_owners",
     "get_agent",
     "get_decision",
     "get_leads",
@@ -136,10 +135,12 @@ __all__ = [
     "page_of_policies",
     "page_of_queue",
     "pools_with_queue",
+    "promised_by",
     "qualifications_seen",
     "queue_head",
     "queue_lengths",
     "queued_outside",
+    "rank_pools",
     "rank_queue",
     "record_action",
     "share_policy",
@@ -147,5 +148,4 @@ __all__ = [
     "store_snapshot",
     "update_agents",
     "update_leads",
-    "where_leads_are",
 ]

@@ -10,7 +10,7 @@ from uuid import UUID
 from shared.db.uow import UnitOfWork, columns
 
 
-class Held(NamedTuple):
+class HeldBefore(NamedTuple):
     """Who had a lead when it was merged away, and in which pool."""
 
     agent_id: UUID
@@ -31,12 +31,12 @@ async def keep_merges(uow: UnitOfWork, rows: Sequence[tuple[UUID, UUID, UUID | N
     )
 
 
-async def held_before(uow: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, Held]:
+async def held_before(uow: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, HeldBefore]:
     """Who had these leads when they were merged away; those that nobody had are left out."""
     rows = await uow.fetch(
         "SELECT lead_id, held_by, held_pool FROM router.leads WHERE lead_id = ANY($1) AND held_by IS NOT NULL", list(ids)
     )
-    return {row["lead_id"]: Held(row["held_by"], row["held_pool"]) for row in rows}
+    return {row["lead_id"]: HeldBefore(row["held_by"], row["held_pool"]) for row in rows}
 
 
 async def end_merges(uow: UnitOfWork, ids: Sequence[UUID]) -> None:

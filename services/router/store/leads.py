@@ -2,62 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from asyncpg import UniqueViolationError
 
+from services.router.domain.desk import Ended
+from services.router.domain.lead import Case, Held, Offered, Queued
+from services.router.domain.sla import Clock
+from services.router.domain.strategies import Key
 from shared.db.uow import Row, UnitOfWork, columns, to_json
 from shared.errors import Transient
-
-
-@dataclass(slots=True)
-class Lead:
-    """A lead as the router knows it. `status`: unrouted, assigned, queued, rejected, closed, merged, erased.
-
-    `scored_sequence` is the highest of scoring's that was taken of it; `facts` are None until it is scored.
-    """
-
-    lead_id: UUID
-    sequence: int = 0
-    status: str = "unrouted"
-    received_at: datetime | None = None
-    facts: dict[str, Any] | None = None
-    points: int = 0
-    grade: str = ""
-    qualification: str = ""
-    scored_sequence: int = 0
-    stage: str | None = None
-    tracked_sequence: int = 0
-
-    def next_sequence(self) -> int:
-        self.sequence += 1
-        return self.sequence
-
-
-class Assignment(NamedTuple):
-    """One agent's ownership of one lead. `turn` is the requirement class that it was a turn of; None where it was none."""
-
-    id: UUID
-    lead_id: UUID
-    agent_id: UUID
-    pool: str
-    policy_version: int
-    period: str
-    assigned_at: datetime
-    gave_back: bool = False
-    hour: int = 0
-    work: int = 1
-    turn: int | None = None
 
 
 class DecisionRow(NamedTuple):
     """A decision in full: with the ledger's number before it, it can be made again and explained. Gates, counters and facts are JSON.
 
-    `via` is the pool that the lead belongs to, where that one overflowed to `pool`.
+    `via` is the pool that the lead belongs to, where that one overflowed to `pool`; `more` is JSON too: terms, offer, failed rules.
     """
 
     id: UUID
@@ -77,108 +40,206 @@ class DecisionRow(NamedTuple):
     counters: str | None
     facts: str
     via: str | None = None
+    more: str | None = None
 
 
-LEAD_COLUMNS = (
-    "lead_id, sequence, status, received_at, facts, points, grade, qualification, scored_sequence, stage, tracked_sequence"
-)
-_LEAD_VALUES = (
-    "unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[], $5::jsonb[], $6::int[], $7::text[], $8::text[], $9::int[], "
-    f"$10::text[], $11::int[]) AS n({LEAD_COLUMNS})"
-)
+_COLUMNS: Mapping[str, str] = {
+    "lead_id": "uuid",
+    "sequence": "int",
+    "status": "text",
+    "received_at": "timestamptz",
+    "facts": "jsonb",
+    "points": "int",
+    "grade": "text",
+    "qualification": "text",
+    "scored": "jsonb",
+    "scored_sequence": "int",
+    "stage": "text",
+    "tracked_sequence": "int",
+    "hops": "int",
+    "refused": "text",  # an array as text: unnest would take arrays of arrays apart
+    "responded_at": "timestamptz",
+    "offered": "jsonb",
+    "clocks": "jsonb",
+    "due_at": "timestamptz",
+}
+_NAMES = tuple(_COLUMNS)
+_SHOWN = ", ".join(_NAMES)
+_HELD = "id, lead_id, agent_id, pool, rule, group_id, assigned_at, period, hour, work, turn, accepted_at"
 
 
-async def get_leads(uow: UnitOfWork, ids: Iterable[UUID]) -> dict[UUID, Lead]:
+async def get_leads(uow: UnitOfWork, ids: Iterable[UUID]) -> dict[UUID, Case]:
     """Those of the leads that are known, as they are just now."""
-    rows = await uow.fetch(f"SELECT {LEAD_COLUMNS} FROM router.leads WHERE lead_id = ANY($1)", list(ids))
-    return {row["lead_id"]: _lead(row) for row in rows}
+    return await _cases(uow, await uow.fetch(f"SELECT {_SHOWN} FROM router.leads WHERE lead_id = ANY($1)", list(ids)))
 
 
-async def lock_leads(uow: UnitOfWork, ids: Iterable[UUID]) -> dict[UUID, Lead]:
+async def lock_leads(uow: UnitOfWork, ids: Iterable[UUID]) -> dict[UUID, Case]:
     """Those of the leads that are known, with their rows locked in the order of ids."""
     rows = await uow.fetch(
-        f"SELECT {LEAD_COLUMNS} FROM router.leads WHERE lead_id = ANY($1) ORDER BY lead_id FOR UPDATE", sorted(set(ids))
+        f"SELECT {_SHOWN} FROM router.leads WHERE lead_id = ANY($1) ORDER BY lead_id FOR UPDATE", sorted(set(ids))
     )
-    return {row["lead_id"]: _lead(row) for row in rows}
+    return await _cases(uow, rows)
 
 
-def _lead(row: Row) -> Lead:
-    return Lead(**{**row, "points": row["points"] or 0})
+async def _cases(uow: UnitOfWork, rows: Sequence[Row]) -> dict[UUID, Case]:
+    """The leads with who has them and where they wait, which their rows' locks guard as well."""
+    cases = {row["lead_id"]: _case(row) for row in rows}
+    owned = [id for id, case in cases.items() if case.status == "assigned"]
+    if owned:
+        for row in await uow.fetch(
+            f"SELECT {_HELD} FROM router.assignments WHERE lead_id = ANY($1) AND closed_at IS NULL", owned
+        ):
+            cases[row["lead_id"]].held = _held(row)
+    waiting = [id for id, case in cases.items() if case.status == "queued"]
+    if waiting:
+        for row in await uow.fetch("SELECT * FROM router.queue WHERE lead_id = ANY($1)", waiting):
+            cases[row["lead_id"]].queued = Queued(**row)
+    return cases
 
 
-async def insert_leads(uow: UnitOfWork, leads: Sequence[Lead]) -> None:
+def _case(row: Row) -> Case:
+    values = dict(row)
+    values["points"] = values["points"] or 0
+    values["refused"] = tuple(values["refused"])
+    values["offered"] = values["offered"] and Offered.from_document(values["offered"])
+    values["clocks"] = tuple(Clock.from_document(clock) for clock in values["clocks"] or ())
+    return Case(**values)
+
+
+def _held(row: Row) -> Held:
+    values = dict(row)
+    del values["lead_id"]
+    return Held(group=values.pop("group_id"), **values)
+
+
+async def insert_leads(uow: UnitOfWork, leads: Iterable[Case]) -> None:
     """New leads. Raises Transient where another unit of work knew one of them first: the work begins again and sees it."""
     try:
-        await uow.insert("leads", LEAD_COLUMNS.split(", "), _lead_rows(sorted(leads, key=lambda lead: lead.lead_id)))
+        await uow.insert("leads", _NAMES, [_row(lead, lead.refused) for lead in sorted(leads, key=lambda lead: lead.lead_id)])
     except UniqueViolationError as error:
         raise Transient("a lead became known meanwhile") from error
 
 
-async def update_leads(uow: UnitOfWork, leads: Sequence[Lead]) -> None:
+async def update_leads(uow: UnitOfWork, leads: Iterable[Case]) -> None:
     """Writes locked leads back."""
-    await uow.execute(
-        "UPDATE router.leads l SET sequence = n.sequence, status = n.status, received_at = n.received_at, facts = n.facts, "
-        "points = n.points, grade = n.grade, qualification = n.qualification, scored_sequence = n.scored_sequence, "
-        f"stage = n.stage, tracked_sequence = n.tracked_sequence FROM {_LEAD_VALUES} WHERE l.lead_id = n.lead_id",
-        *columns(_lead_rows(leads)),
-    )
-
-
-def _lead_rows(leads: Sequence[Lead]) -> list[tuple[Any, ...]]:
-    return [
-        (
-            lead.lead_id,
-            lead.sequence,
-            lead.status,
-            lead.received_at,
-            None if lead.facts is None else to_json(lead.facts),
-            lead.points,
-            lead.grade,
-            lead.qualification,
-            lead.scored_sequence,
-            lead.stage,
-            lead.tracked_sequence,
-        )
-        for lead in leads
+    rows = [
+        _row(lead, f"{{{','.join(str(one) for one in lead.refused)}}}") for lead in sorted(leads, key=lambda lead: lead.lead_id)
     ]
+    await uow.execute(_UPDATE, *columns(rows))
 
 
-async def where_leads_are(uow: UnitOfWork, ids: Iterable[UUID]) -> tuple[dict[UUID, UUID], dict[UUID, str]]:
-    """The agents who own these leads, and the pools in whose queues they wait. Read without a lock: read again under it."""
-    wanted = list(ids)
-    owners = await uow.fetch(
-        "SELECT lead_id, agent_id FROM router.assignments WHERE lead_id = ANY($1) AND closed_at IS NULL", wanted
+def _row(lead: Case, refused: object) -> tuple[Any, ...]:
+    return (
+        lead.lead_id,
+        lead.sequence,
+        lead.status,
+        lead.received_at,
+        None if lead.facts is None else to_json(lead.facts),
+        lead.points,
+        lead.grade,
+        lead.qualification,
+        to_json(lead.scored) if lead.scored else None,
+        lead.scored_sequence,
+        lead.stage,
+        lead.tracked_sequence,
+        lead.hops,
+        refused,
+        lead.responded_at,
+        to_json(lead.offered.to_document()) if lead.offered else None,
+        to_json([clock.to_document() for clock in lead.clocks]) if lead.clocks else None,
+        lead.due_at,
     )
-    waiting = await uow.fetch("SELECT lead_id, pool FROM router.queue WHERE lead_id = ANY($1)", wanted)
-    return {row["lead_id"]: row["agent_id"] for row in owners}, {row["lead_id"]: row["pool"] for row in waiting}
 
 
-async def insert_assignments(uow: UnitOfWork, rows: Sequence[Assignment]) -> None:
-    await uow.insert("assignments", Assignment._fields, rows)
+_UPDATE = (
+    "UPDATE router.leads l SET "
+    + ", ".join(f"{name} = n.{name}{'::uuid[]' if name == 'refused' else ''}" for name in _NAMES[1:])
+    + f" FROM unnest({', '.join(f'${place}::{kind}[]' for place, kind in enumerate(_COLUMNS.values(), 1))}) AS n({_SHOWN})"
+    + " WHERE l.lead_id = n.lead_id"
+)
 
 
-async def close_assignments(
-    uow: UnitOfWork,
-    closing: Sequence[tuple[UUID, UUID | None, str | None, datetime]],
-    *,
-    reason: str,
-    returning: Sequence[str] = (),
-) -> list[Row]:
-    """Closes open assignments: (lead, the assignment meant or None for whichever is open, outcome, when).
+async def promised_by(uow: UnitOfWork, agents: Iterable[UUID]) -> list[UUID]:
+    """Leads that these agents own and for which something was promised."""
+    rows = await uow.fetch(
+        "SELECT a.lead_id FROM router.assignments a JOIN router.leads l ON l.lead_id = a.lead_id "
+        "WHERE a.agent_id = ANY($1) AND a.closed_at IS NULL AND l.clocks IS NOT NULL",
+        list(agents),
+    )
+    return [row["lead_id"] for row in rows]
 
-    Those in the pools `returning` give back what they counted.
 
-    Returns those that it closed: a counter falls by these and by nothing else.
+_KNOWN_BY = {
+    Key.CONTACT: "l.facts ? 'contact_id' AND l.facts ->> 'contact_id'",
+    Key.ACCOUNT: "l.facts ? 'account_id' AND l.facts ->> 'account_id'",
+    Key.COMPANY: "l.facts ? 'company_domain' AND lower(l.facts ->> 'company_domain')",
+}
+_GIVEN_UP = ("declined", "expired", "returned", "reassigned")
+
+
+async def former_owners(uow: UnitOfWork, key: Key, values: Sequence[str], since: datetime) -> list[Row]:
+    """Who had leads of these contacts, accounts or companies since then, and when last: (value, agent_id, at).
+
+    Who gave one up is no owner of it.
     """
     return await uow.fetch(
-        "UPDATE router.assignments a SET closed_at = c.at, close_reason = $5, outcome = c.outcome, gave_back = a.pool = ANY($6) "
-        "FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[]) AS c(lead_id, id, outcome, at) "
-        "WHERE a.lead_id = c.lead_id AND a.closed_at IS NULL AND (c.id IS NULL OR c.id = a.id) "
-        "RETURNING a.id, a.lead_id, a.agent_id, a.pool, a.period, a.hour, a.work, a.outcome, a.closed_at, a.turn, a.gave_back, "
-        "(SELECT d.group_id FROM router.decisions d WHERE d.lead_id = a.lead_id AND d.id = a.id) AS group_id",
-        *columns(closing),
-        reason,
-        list(returning),
+        "SELECT k.value, a.agent_id, max(a.assigned_at) AS at FROM unnest($1::text[]) AS k(value) "
+        f"JOIN router.leads l ON {_KNOWN_BY[key]} = k.value JOIN router.assignments a ON a.lead_id = l.lead_id "
+        "WHERE a.assigned_at >= $2 AND (a.close_reason IS NULL OR a.close_reason <> ALL ($3)) GROUP BY 1, 2",
+        values,
+        since,
+        _GIVEN_UP,
+    )
+
+
+async def insert_assignments(uow: UnitOfWork, made: Iterable[tuple[Case, Held]], policy_version: int) -> None:
+    rows = [
+        (
+            held.id,
+            lead.lead_id,
+            held.agent_id,
+            held.pool,
+            policy_version,
+            held.period,
+            held.assigned_at,
+            False,
+            held.hour,
+            held.work,
+            held.turn,
+            held.rule,
+            held.group,
+        )
+        for lead, held in made
+    ]
+    await uow.insert("assignments", _ASSIGNED, rows)
+
+
+_ASSIGNED = (
+    *("id", "lead_id", "agent_id", "pool", "policy_version", "period", "assigned_at"),
+    *("gave_back", "hour", "work", "turn", "rule", "group_id"),
+)
+
+
+async def close_assignments(uow: UnitOfWork, ended: Sequence[tuple[Case, Ended]]) -> None:
+    """Closes these assignments. Raises Transient where one was closed already: a counter falls once for each, and by this alone."""
+    rows = [(one.held.id, lead.lead_id, one.reason, one.outcome, one.gave_back, one.at) for lead, one in ended]
+    closed = await uow.fetch(
+        "UPDATE router.assignments a SET closed_at = c.at, close_reason = c.reason, outcome = c.outcome, gave_back = c.gave_back "
+        "FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bool[], $6::timestamptz[]) "
+        "AS c(id, lead_id, reason, outcome, gave_back, at) "
+        "WHERE a.lead_id = c.lead_id AND a.id = c.id AND a.closed_at IS NULL RETURNING a.id",
+        *columns(rows),
+    )
+    if len(closed) != len(rows):
+        raise Transient("an assignment ended meanwhile")
+
+
+async def accept_assignments(uow: UnitOfWork, accepted: Sequence[tuple[UUID, datetime | None]]) -> None:
+    """(assignment, when its owner took it on)."""
+    await uow.execute(
+        "UPDATE router.assignments a SET accepted_at = n.at FROM unnest($1::uuid[], $2::timestamptz[]) AS n(id, at) "
+        "WHERE a.id = n.id AND a.closed_at IS NULL",
+        *columns(accepted),
     )
 
 

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
 
+from services.router.domain.lead import Queued
 from shared.db.uow import Row, UnitOfWork, columns
-
-
-class Queued(NamedTuple):
-    """A lead in a pool's hold queue."""
-
-    lead_id: UUID
-    pool: str
-    rule: str | None
-    points: int
-    queued_at: datetime
 
 
 async def insert_queue(uow: UnitOfWork, rows: Sequence[Queued]) -> None:
     await uow.insert("queue", Queued._fields, rows)
 
 
-async def rank_queue(uow: UnitOfWork, points: Sequence[tuple[UUID, int]]) -> None:
+async def rank_queue(uow: UnitOfWork, rows: Sequence[Queued]) -> None:
+    """Writes points and ranks of leads that wait."""
     await uow.execute(
-        "UPDATE router.queue q SET points = p.points FROM unnest($1::uuid[], $2::int[]) AS p(lead_id, points) "
-        "WHERE q.lead_id = p.lead_id",
-        *columns(points),
+        "UPDATE router.queue q SET points = r.points, rank = r.rank FROM unnest($1::uuid[], $2::int[], $3::bigint[]) "
+        "AS r(lead_id, points, rank) WHERE q.lead_id = r.lead_id",
+        *columns([(row.lead_id, row.points, row.rank) for row in rows]),
+    )
+
+
+async def rank_pools(uow: UnitOfWork, ageing: Mapping[str, int]) -> None:
+    """Ranks who waits for these pools anew, by the points that an hour of waiting is worth in each: see `domain.lead.rank_of`."""
+    await uow.execute(
+        "UPDATE router.queue q SET rank = n.rank FROM (SELECT w.lead_id, w.points * 3600000::bigint - a.points * "
+        "floor(extract(epoch FROM w.queued_at) * 1000)::bigint AS rank FROM router.queue w "
+        "JOIN unnest($1::text[], $2::bigint[]) AS a(pool, points) ON a.pool = w.pool) n "
+        "WHERE q.lead_id = n.lead_id AND q.rank <> n.rank",
+        list(ageing),
+        list(ageing.values()),
     )
 
 
@@ -54,15 +57,15 @@ async def pools_with_queue(uow: UnitOfWork, pools: Iterable[str]) -> set[str]:
 
 
 async def queue_head(uow: UnitOfWork, pools: Iterable[str], limit: int, *, after: Queued | None = None) -> list[Queued]:
-    """Who waits in these pools, best and oldest first, from behind `after` on."""
+    """Who waits in these pools, highest rank first, from behind `after` on."""
     rows = await uow.fetch(
         "SELECT q.* FROM unnest($1::text[]) AS p(pool) CROSS JOIN LATERAL ("
-        "SELECT lead_id, pool, rule, points, queued_at FROM router.queue q WHERE q.pool = p.pool "
-        "AND ($3::int IS NULL OR (-q.points, q.queued_at, q.lead_id) > (-$3, $4::timestamptz, $5::uuid)) "
-        "ORDER BY points DESC, queued_at, lead_id LIMIT $2) q ORDER BY points DESC, queued_at, lead_id LIMIT $2",
+        "SELECT * FROM router.queue q WHERE q.pool = p.pool "
+        "AND ($3::bigint IS NULL OR (-q.rank, q.queued_at, q.lead_id) > (-$3, $4::timestamptz, $5::uuid)) "
+        "ORDER BY rank DESC, queued_at, lead_id LIMIT $2) q ORDER BY rank DESC, queued_at, lead_id LIMIT $2",
         sorted(set(pools)),
         limit,
-        *((after.points, after.queued_at, after.lead_id) if after else (None, None, None)),
+        *((after.rank, after.queued_at, after.lead_id) if after else (None, None, None)),
     )
     return [Queued(**row) for row in rows]
 
@@ -74,12 +77,12 @@ async def queued_outside(uow: UnitOfWork, pools: Iterable[str]) -> list[UUID]:
 
 
 async def page_of_queue(uow: UnitOfWork, *, after: tuple[int, datetime, UUID] | None, limit: int, pool: str | None) -> list[Row]:
-    points, queued_at, lead_id = after or (None, None, None)
+    rank, queued_at, lead_id = after or (None, None, None)
     return await uow.fetch(
         "SELECT * FROM router.queue WHERE ($1::text IS NULL OR pool = $1) "
-        "AND ($2::bigint IS NULL OR (-points, queued_at, lead_id) > (-$2, $3, $4)) ORDER BY points DESC, queued_at, lead_id LIMIT $5",
+        "AND ($2::bigint IS NULL OR (-rank, queued_at, lead_id) > (-$2, $3, $4)) ORDER BY rank DESC, queued_at, lead_id LIMIT $5",
         pool,
-        points,
+        rank,
         queued_at,
         lead_id,
         limit,

@@ -33,6 +33,7 @@ class Gate(StrEnum):
     WEEK_CAP = "week_cap"
     MONTH_CAP = "month_cap"
     REQUIREMENT = "requirement"  # of a decision: may receive, but not this lead
+    REFUSED = "refused"  # of a decision: had this lead, or was offered it, and does not get it again
 
     @property
     def phrase(self) -> str:
@@ -53,6 +54,7 @@ _PHRASES = {
     Gate.WEEK_CAP: "at the cap of the week",
     Gate.MONTH_CAP: "at the cap of the month",
     Gate.REQUIREMENT: "not meeting what is asked",
+    Gate.REFUSED: "who had this lead already",
 }
 
 

@@ -111,10 +111,13 @@ def offer(candidates: Sequence[UUID], terms: Terms, now: datetime) -> Offer | No
     return Offer(agents, now, seconds, now + timedelta(seconds=seconds), terms.fallback or FALLBACK)
 
 
-def claim(open_offer: Offer | None, agent_id: UUID, *, owner: UUID | None, availability: Availability, now: datetime) -> Ruling:
+def claim(
+    open_offer: Offer | None, agent_id: UUID, *, owner: UUID | None, availability: Availability | None, now: datetime
+) -> Ruling:
     """Whether an agent gets the lead it claims. Asked under the locks of an assignment, which the claim becomes if it is granted.
 
-    `open_offer` is None where the lead is not offered any more; `owner` is who has it; `availability` is the claimant's at `now`.
+    `open_offer` is None where the lead is not offered any more; `owner` is who has it; `availability` is the claimant's at `now`, None
+    where it was not asked because the lead was not offered to that one.
     """
     if owner == agent_id:
         return Ruling(Answer.YOURS, "The lead is yours already.")
@@ -122,7 +125,7 @@ def claim(open_offer: Offer | None, agent_id: UUID, *, owner: UUID | None, avail
         return Ruling(Answer.TAKEN, "Another agent has the lead.")
     if open_offer is None:
         return Ruling(Answer.OVER, "The lead is not on offer any more.")
-    if agent_id not in open_offer.agents:
+    if agent_id not in open_offer.agents or availability is None:
         return Ruling(Answer.NOT_OFFERED, "The lead was not offered to this agent.")
     if agent_id in open_offer.declined:
         return Ruling(Answer.DECLINED, "The agent has declined the lead.")

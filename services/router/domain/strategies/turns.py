@@ -62,6 +62,11 @@ class Turns:
         """How many may receive, of all or of a set of members."""
         return self._classes.of(among).strategy.eligible_count
 
+    def is_eligible(self, agent_id: UUID, *, among: frozenset[UUID] | None = None) -> bool:
+        """Whether a member may receive; of a set of members, whether it is in it as well. False for one who is no member."""
+        of = self._classes.of(among)
+        return agent_id in of.members and of.strategy.is_eligible(agent_id)
+
     def admit(self, agent_id: UUID) -> None:
         """Lets a member receive from the next turn on."""
         self._classes.set(agent_id, Part.RECEIVES)

@@ -1,0 +1,56 @@
+"""The desk: where leads are decided, offered, waited for, given back and moved on. Pure, and the same for production and policy tests."""
+
+from services.router.domain.desk.active import ActivePolicy, with_groups
+from services.router.domain.desk.answers import accept, claim, decide_anew, decline_offer, give_back, hand_to
+from services.router.domain.desk.desk import Desk
+from services.router.domain.desk.happenings import (
+    Accepted,
+    Assigned,
+    Breached,
+    Ended,
+    Happening,
+    How,
+    LeadOffered,
+    Refused,
+    Waited,
+    Warned,
+)
+from services.router.domain.desk.passing import move_on, pass_time
+from services.router.domain.desk.promises import close, count_so_far, due
+from services.router.domain.desk.record import Made, Record
+from services.router.domain.desk.reports import CLOSING, note_response, note_stage, rank_again, reroute, route
+
+__all__ = [
+    "CLOSING",
+    "Accepted",
+    "ActivePolicy",
+    "Assigned",
+    "Breached",
+    "Desk",
+    "Ended",
+    "Happening",
+    "How",
+    "LeadOffered",
+    "Made",
+    "Record",
+    "Refused",
+    "Waited",
+    "Warned",
+    "accept",
+    "claim",
+    "close",
+    "count_so_far",
+    "decide_anew",
+    "decline_offer",
+    "due",
+    "give_back",
+    "hand_to",
+    "move_on",
+    "note_response",
+    "note_stage",
+    "pass_time",
+    "rank_again",
+    "reroute",
+    "route",
+    "with_groups",
+]

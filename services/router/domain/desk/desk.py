@@ -1,0 +1,348 @@
+"""The desk: decides one lead after the other, each on the state that the last one left, and records what is to be written and told.
+
+Pure: it is given the active policy, the states of groups, the leads and the time; whoever opened it writes down its record. Production,
+policy tests and simulation work at the same desk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.router.domain.agent import Agent
+from services.router.domain.decision import (
+    GIVEN,
+    Decision,
+    Outcome,
+    Terms,
+    decide_matched,
+    facts_of,
+    hindrance,
+    match_lead,
+    place,
+    reject,
+)
+from services.router.domain.desk import promises
+from services.router.domain.desk.active import ActivePolicy
+from services.router.domain.desk.happenings import Assigned, Ended, How, LeadOffered, Refused, Waited
+from services.router.domain.desk.owners import Owners
+from services.router.domain.desk.record import Made, Record
+from services.router.domain.lead import Case, Held, Offered, Queued, rank_of
+from services.router.domain.ledger import Entry, ended
+from services.router.domain.policy import Match, Policy
+from services.router.domain.state import GroupState
+from services.router.domain.strategies import EVERYONE
+
+OVER = frozenset(("closed", "merged", "erased"))
+"""Reasons for which an assignment ends together with the work on its lead."""
+
+_HOW = {
+    Outcome.KEPT: How.STICKY,
+    Outcome.CLAIMED: How.CLAIMED,
+    Outcome.BY_HAND: How.BY_HAND,
+    Outcome.FORCED: How.FORCED,
+    Outcome.RESTORED: How.RESTORED,
+}
+
+
+class Desk:
+    """`states` are those of the groups that may be worked on, `ids` makes ids in order, `now` is aware and the same for the whole record.
+
+    `busy` are pools for which leads wait. `others` are agents in no group who own leads still: promises go by their hours.
+    """
+
+    def __init__(self, active: ActivePolicy, states: Mapping[int, GroupState], now: datetime, ids: Callable[[], UUID]) -> None:
+        self.active = active
+        self.states = states
+        self.now = now
+        self.owners = Owners()
+        self.busy: set[str] = set()
+        self.others: dict[UUID, Agent] = {}
+        self.record = Record()
+        self._ids = ids
+        self._ordinal = 0
+
+    @property
+    def policy(self) -> Policy:
+        return self.active.policy
+
+    def take_record(self) -> Record:
+        """What was done since this was last asked."""
+        done, self.record = self.record, Record()
+        return done
+
+    def state_of_pool(self, pool: str) -> tuple[int, GroupState]:
+        """The group that the pool belongs to. Raises what `states` raises where that one is not at hand."""
+        group = self.active.group_of_pool[pool]
+        return group, self.states[group]
+
+    def state_of_agent(self, agent_id: UUID) -> tuple[int, GroupState] | None:
+        """None for an agent who is in no pool, and so in no group."""
+        group = self.active.group_of_agent.get(agent_id)
+        return None if group is None else (group, self.states[group])
+
+    # -- Leads
+
+    def add(self, lead: Case) -> None:
+        """A lead that was not known before."""
+        self.record.new[lead.lead_id] = lead
+
+    def change(self, lead: Case) -> None:
+        """A lead that is to be written."""
+        if lead.lead_id not in self.record.new:
+            self.record.changed[lead.lead_id] = lead
+
+    def tell(self, lead: Case, what: Any, cause: Any) -> None:
+        """What is told of a lead is numbered in the order in which it happened."""
+        self.change(lead)
+        self.record.told.append((lead, what, lead.next_sequence(), cause))
+
+    def append(self, group: int, entry: Entry) -> None:
+        """A ledger entry that is no assignment: it is applied to the state and will be written."""
+        self.states[group].apply(entry)
+        self.record.entries.append((group, entry))
+
+    def match(self, lead: Case) -> Match:
+        return match_lead(lead.view, self.policy)
+
+    def reject(self, lead: Case, cause: Any) -> bool:
+        """Rejects a lead whose qualification is not routed; False for one that is routed."""
+        decision = reject(lead.view, self.policy, self.now)
+        if decision is None:
+            return False
+        self._made(decision, None, None)
+        self.refuse(lead, "not-routed", decision.reason, cause)
+        return True
+
+    def refuse(self, lead: Case, code: str, why: str, cause: Any, *, status: str = "rejected") -> None:
+        """The lead is not routed, and somebody is told why."""
+        lead.status = status
+        self.tell(lead, Refused(code, why), cause)
+
+    # -- Deciding
+
+    def decide(self, lead: Case, match: Match, cause: Any, *, offered: bool = False, how: How = How.DECIDED) -> Outcome:
+        """Decides a lead in a pool; `offered` for one that nobody claimed.
+
+        A lead that comes while others wait queues behind them; one that waits already and goes on waiting is left as it is.
+        """
+        group, state = self.state_of_pool(match.pool)
+        number = state.number
+        decision = decide_matched(
+            lead.view, match, state, self.now, policy=self.policy, terms=self._terms(lead, match, offered=offered, how=how)
+        )
+        behind = how is How.DECIDED and not offered and lead.queued is None and match.pool in self.busy
+        if behind or decision.outcome is Outcome.QUEUED:
+            self._wait(lead, decision, group, number, cause)
+            return Outcome.QUEUED
+        if decision.outcome is Outcome.OFFERED:
+            self._offer(lead, decision, group, number, cause)
+        else:
+            self._assign(lead, decision, group, state, cause, how=_HOW.get(decision.outcome, how))
+        return decision.outcome
+
+    def can_give(self, lead: Case, match: Match, *, without: tuple[UUID, ...]) -> bool:
+        """Whether somebody else would get, or be offered, this lead now. Changes nothing."""
+        _, state = self.state_of_pool(match.pool)
+        terms = Terms(without=without, offered=True)
+        return decide_matched(lead.view, match, state, self.now, policy=self.policy, terms=terms).outcome is not Outcome.QUEUED
+
+    def place(
+        self,
+        lead: Case,
+        agent_id: UUID,
+        pool: str,
+        cause: Any,
+        *,
+        outcome: Outcome,
+        how: How | None = None,
+        counts: bool = False,
+        by: str | None = None,
+    ) -> bool:
+        """Gives a lead to this agent in this pool, whoever's turn it is; False where `hindrance` says why not."""
+        group, state = self.state_of_pool(pool)
+        decision = place(lead.view, agent_id, pool, state, self.now, how=outcome, counts=counts)
+        if decision is None:
+            return False
+        self._assign(lead, decision, group, state, cause, how=how or _HOW[outcome], by=by)
+        return True
+
+    def hindrance(self, lead: Case, agent_id: UUID, pool: str, *, forced: bool = False) -> str | None:
+        """Why `place` would say no, to be read on from the agent's name."""
+        _, state = self.state_of_pool(pool)
+        return hindrance(lead.view, agent_id, pool, state, state.roll(self.now), forced=forced)
+
+    def restore(self, lead: Case, agent_id: UUID, pool: str, cause: Any) -> bool:
+        """Gives a lead back to the agent who had it in this pool; False where that one is not there any more or may not receive."""
+        if pool not in self.active.group_of_pool:
+            return False
+        return self.place(lead, agent_id, pool, cause, outcome=Outcome.RESTORED)
+
+    def give_out(self, waiting: Iterable[Case], cause: Any) -> int:
+        """Decides leads that wait, in this order, as long as somebody in their pools may receive. Returns how many wait no more."""
+        full: set[str] = set()
+        given = 0
+        for lead in waiting:
+            if lead.queued is None or lead.queued.pool in full:
+                continue
+            pool = lead.queued.pool
+            if self.decide(lead, Match(lead.queued.rule, pool), cause) is not Outcome.QUEUED:
+                given += 1
+            elif not self.can_receive(pool):
+                full.add(pool)
+        return given
+
+    def can_receive(self, pool: str) -> bool:
+        """Whether anybody in the pool, or in those it overflows to, may receive."""
+        _, state = self.state_of_pool(pool)
+        return any(state.pool(name).turns.eligible_count() > 0 for name in self.policy.ways(pool))
+
+    def leave_queue(self, lead: Case) -> None:
+        """The lead waits no more."""
+        if lead.queued:
+            self.record.queued.pop(lead.lead_id, None)
+            self.record.unqueued.append(lead.lead_id)
+            lead.queued = None
+            self.change(lead)
+
+    def end(
+        self,
+        lead: Case,
+        reason: str,
+        cause: Any,
+        *,
+        outcome: str | None = None,
+        by: str | None = None,
+        why: str | None = None,
+    ) -> Held | None:
+        """Ends the lead's open assignment, which is returned; None where it has none. The lead's status is the caller's to set."""
+        held = lead.held
+        if held is None:
+            return None
+        pool = self.policy.pools.get(held.pool)
+        gave_back = pool is not None and reason in pool.returns
+        if found := self.state_of_agent(held.agent_id):
+            self.append(found[0], _end_entry(lead, held, found, reason, gave_back=gave_back))
+        promises.pause(self, lead, cause, over=reason if reason in OVER else None)
+        if reason not in OVER:
+            self.owners.lost(held.agent_id, lead.facts or {})
+        lead.held = None
+        ending = Ended(held, reason, self.now, gave_back, outcome, by, why)
+        self.record.ended.append((lead, ending))
+        self.tell(lead, ending, cause)
+        return held
+
+    # -- Recording
+
+    def _terms(self, lead: Case, match: Match, *, offered: bool, how: How) -> Terms:
+        # Whose time was up, or whom a person took the lead from, does not keep it by having had it.
+        keeps = how is How.DECIDED and self.policy.stickiness(match.pool) is not None
+        owners = self.owners.of(lead.facts or {}) if keeps else ()
+        return Terms(lead.refused, owners, offered, lead.queued.queued_at if lead.queued else None)
+
+    def _assign(
+        self,
+        lead: Case,
+        decision: Decision,
+        group: int,
+        state: GroupState,
+        cause: Any,
+        *,
+        how: How,
+        by: str | None = None,
+    ) -> None:
+        assert decision.winner is not None
+        assert decision.pool is not None
+        made = self._made(decision, group, state.number, by=by)
+        entry = decision.entry(state.number + 1)
+        turn = state.apply(entry)
+        winner = decision.winner
+        held = Held(
+            made.id,
+            winner.agent_id,
+            decision.pool,
+            decision.rule,
+            group,
+            decision.now,
+            winner.period,
+            winner.hour,
+            winner.work,
+            turn,
+        )
+        self.record.entries.append((group, entry))
+        self.record.assigned.append((lead, held))
+        self.leave_queue(lead)
+        lead.status, lead.held, lead.offered = "assigned", held, None
+        promises.begin(self, lead, cause)
+        self.owners.gave(held.agent_id, lead.facts or {}, held.assigned_at)
+        self.tell(lead, Assigned(decision, held, how), cause)
+
+    def _offer(self, lead: Case, decision: Decision, group: int, number: int, cause: Any) -> None:
+        assert decision.offer is not None
+        assert decision.pool is not None
+        self._made(decision, group, number)
+        self.leave_queue(lead)
+        lead.status = "offered"
+        lead.offered = Offered(decision.offer, decision.pool, decision.home or decision.pool, decision.rule)
+        promises.begin(self, lead, cause)
+        self.tell(lead, LeadOffered(decision, lead.offered), cause)
+
+    def _wait(self, lead: Case, decision: Decision, group: int, number: int, cause: Any) -> None:
+        assert decision.home is not None
+        if lead.queued and (lead.queued.pool, lead.queued.until) == (decision.home, decision.until):
+            return
+        given = decision.outcome is not Outcome.QUEUED
+        why = f"Others wait for pool {decision.home} already." if given else decision.reason
+        self._made(decision, group, number, outcome=Outcome.QUEUED, why=why)
+        since = lead.queued.queued_at if lead.queued else decision.now
+        self.leave_queue(lead)
+        lead.queued = Queued(
+            lead.lead_id,
+            decision.home,
+            decision.rule,
+            lead.points,
+            since,
+            rank_of(lead.points, since, self.policy.pools[decision.home].hold.ageing_points_per_hour),
+            None if given else decision.until,
+        )
+        self.record.queued[lead.lead_id] = lead.queued
+        lead.status, lead.offered = "queued", None
+        promises.begin(self, lead, cause)
+        self.tell(lead, Waited(decision, why), cause)
+
+    def _made(
+        self,
+        decision: Decision,
+        group: int | None,
+        number: int | None,
+        *,
+        outcome: Outcome | None = None,
+        why: str | None = None,
+        by: str | None = None,
+    ) -> Made:
+        """Keeps the decision in full; its id is also the id of the assignment that it makes."""
+        self._ordinal += 1
+        made = Made(self._ids(), decision, group, number, self._ordinal, outcome or decision.outcome, why or decision.reason, by)
+        self.record.made.append(made)
+        return made
+
+
+def _end_entry(lead: Case, held: Held, found: tuple[int, GroupState], reason: str, *, gave_back: bool) -> Entry:
+    group, state = found
+    # A group that opened since the turn was taken has requirement classes of its own: there it was everyone's turn.
+    turn = held.turn if held.turn is None or held.group == group else EVERYONE
+    return ended(
+        state.number + 1,
+        state.last_now,
+        agent_id=held.agent_id,
+        lead_id=lead.lead_id,
+        pool=held.pool,
+        reason=reason,
+        gives_back=gave_back,
+        period=held.period,
+        hour=held.hour,
+        work=held.work,
+        turn=turn,
+    )

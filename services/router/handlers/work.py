@@ -1,0 +1,224 @@
+"""Work: one unit of work of the router. It locks what the desk works on, and writes what the desk did.
+
+Locks are taken in the order policy → group → agent → lead → timer. A group's state is a fold of its ledger; this process keeps the state
+of the groups it decided last and believes it only under the group's lock, after adding the entries that others wrote since. A unit of
+work takes the state out of memory and puts it back once it is durable, so a failed one leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from services.router import store
+from services.router.domain import Entry, GroupState
+from services.router.domain.desk import ActivePolicy, Assigned, Desk, Happening, Record, due
+from services.router.domain.lead import Case
+from services.router.domain.strategies import Key, keys_of
+from services.router.handlers.memory import Memory, active_policy
+from services.router.handlers.rows import decision_row
+from services.router.handlers.telling import event_of
+from shared.contracts.events import Event
+from shared.db.uow import UnitOfWork
+from shared.errors import Transient
+from shared.timers import Timer, drop_timers, set_timers
+
+SNAPSHOT_EVERY = 2000  # ledger entries
+PASSING = "lead"  # the kind of the timers at which a lead must be looked at
+
+
+class _Locked(dict[int, GroupState]):
+    """The states of the groups that are locked."""
+
+    def __missing__(self, group: int) -> GroupState:
+        raise Transient(f"group {group} was not locked: a lead moved meanwhile")
+
+
+class Work:
+    """Opened by `open`, written by `write`. What happens to leads happens at its `desk`."""
+
+    def __init__(self, uow: UnitOfWork, active: ActivePolicy) -> None:
+        self.uow = uow
+        self.active = active
+        self.states = _Locked()
+        self.desk = Desk(active, self.states, uow.now, uow.clock.uuid7)
+        self._memory = uow.memory(Memory)
+        self._snapshots: dict[int, int] = {}
+
+    @classmethod
+    async def open(cls, uow: UnitOfWork) -> Work:
+        """Takes the policy's lock shared, so that the active version and its groups hold until the end."""
+        return cls(uow, await active_policy(uow, await store.share_policy(uow)))
+
+    # -- Locking
+
+    async def lock(self, groups: Iterable[int]) -> None:
+        """Locks these groups, in order, and brings their states up to date. Called once: locks are not taken out of order."""
+        for row in await store.lock_groups(self.uow, groups):
+            state = await self._state(row["id"], row["last_number"])
+            state.roll(max(self.uow.now, row["last_now"]))
+            self.states[row["id"]] = state
+            self.uow.after_commit(lambda id=row["id"], state=state: self._memory.put_back(id, state))  # type: ignore[misc]
+
+    async def lock_around(
+        self, ids: Iterable[UUID], *, pools: Iterable[str] = (), agents: Iterable[UUID] = ()
+    ) -> dict[UUID, Case]:
+        """Locks the groups that may have to do with these leads, then the leads, of which those that are not known are new.
+
+        Read without a lock where the leads are; read again under it. Raises Transient where one moved to another group meanwhile.
+        """
+        wanted = list(ids)
+        found = await store.get_leads(self.uow, wanted)
+        agents = [*agents, *(lead.held.agent_id for lead in found.values() if lead.held)]
+        names = {*pools}.union(*(self._pools_around(lead) for lead in found.values()))
+        groups = {self.active.group_of_pool[name] for name in names if name in self.active.group_of_pool}
+        await self.lock(groups | self.groups_of_agents(agents))
+        leads = await self.leads(wanted)
+        await self._learn_others(leads.values())
+        return leads
+
+    def groups_of_agents(self, ids: Iterable[UUID]) -> set[int]:
+        """The groups of those of these agents that are in a pool."""
+        groups = (self.active.group_of_agent.get(id) for id in ids)
+        return {group for group in groups if group is not None}
+
+    def _pools_around(self, lead: Case) -> Iterable[str]:
+        """Where a lead is and may go to: by the rules, by its place, by what was promised for it, by what re-routes it."""
+        if lead.facts is not None:
+            yield self.desk.match(lead).pool
+        if lead.queued:
+            yield lead.queued.pool
+        if lead.offered:
+            yield from (lead.offered.pool, lead.offered.home)
+        if lead.held:
+            yield lead.held.pool
+            yield from (rule.to for rule in self.active.policy.reroute if rule.to)
+        yield from (rung.pool for clock in lead.clocks for rung in clock.sla.ladder if rung.pool)
+
+    async def _learn_others(self, leads: Iterable[Case]) -> None:
+        """Owners who are in no pool any more: what was promised goes by their hours still."""
+        outside = {lead.held.agent_id for lead in leads if lead.held and lead.clocks} - self.active.group_of_agent.keys()
+        if outside:
+            self.desk.others |= await store.agents_as_they_are(self.uow, sorted(outside))
+
+    async def _state(self, id: int, number: int) -> GroupState:
+        state = self._memory.states.pop(id, None)
+        if state is None or state.number > number:  # never seen, or it remembers what was not committed
+            state = GroupState.restore(await store.group_snapshot(self.uow, id))
+        self._snapshots[id] = number // SNAPSHOT_EVERY
+        if state.number < number:
+            for entry in await store.ledger_after(self.uow, id, state.number):
+                state.apply(entry)
+        return state
+
+    async def leads(self, ids: Iterable[UUID]) -> dict[UUID, Case]:
+        """These leads, with the rows of those that are known locked. The others are new, and will be written."""
+        wanted = list(ids)
+        found = await store.lock_leads(self.uow, wanted)
+        for id in wanted:
+            if id not in found:
+                found[id] = Case(id)
+                self.desk.add(found[id])
+        return found
+
+    async def learn_owners(self, leads: Iterable[Case], pools: Iterable[str]) -> None:
+        """Looks up who had leads of the same contacts, accounts and companies, where one of these pools keeps owners.
+
+        Asked under the groups' locks: what others gave out in these pools is seen.
+        """
+        keeping = [found for name in set(pools) if (found := self.active.policy.stickiness(name))]
+        if not keeping:
+            return
+        since = self.uow.now - timedelta(days=max(one.days for one in keeping))
+        asked = {key for one in keeping for key in one.by}
+        wanted: dict[Key, set[str]] = {}
+        for lead in leads:
+            for key, value in keys_of(lead.facts or {}).items():
+                if key in asked:
+                    wanted.setdefault(key, set()).add(value)
+        for key, values in sorted(wanted.items()):
+            await self._learn(key, sorted(values), since)
+
+    # -- Writing
+
+    async def write(self) -> None:
+        """Writes all that the desk did since the last write, in a few multi-row statements, and emits its events.
+
+        Raises Transient where another unit of work knew one of the new leads first.
+        """
+        done, uow = self.desk.take_record(), self.uow
+        timers, idle = self._moved_timers(done)
+        if done.new:
+            await store.insert_leads(uow, done.new.values())
+        if done.changed:
+            await store.update_leads(uow, done.changed.values())
+        await self._write_groups(done.entries)
+        await self._write_places(done)
+        if done.made:
+            await store.insert_decisions(uow, [decision_row(made, self.active.policy.version) for made in done.made])
+        if timers:
+            await set_timers(uow, timers)
+        if idle:
+            await drop_timers(uow, PASSING, idle)
+        self._emit(done)
+
+    async def _write_places(self, done: Record) -> None:
+        """Who has the leads and who waits: what is over first, since a lead has one owner and one place at a time."""
+        uow = self.uow
+        if done.ended:
+            await store.close_assignments(uow, done.ended)
+        if done.assigned:
+            await store.insert_assignments(uow, done.assigned, self.active.policy.version)
+        if done.accepted:
+            await store.accept_assignments(uow, [(held.id, held.accepted_at) for held in done.accepted])
+        if done.unqueued:
+            await store.delete_queue(uow, done.unqueued)
+        if done.queued:
+            await store.insert_queue(uow, list(done.queued.values()))
+        if done.ranked:
+            await store.rank_queue(uow, done.ranked)
+
+    async def _write_groups(self, entries: Sequence[tuple[int, Entry]]) -> None:
+        """The ledger, and how far each locked group is: its last number and its `now`, which never goes back."""
+        if entries:
+            await store.append_ledger(self.uow, entries)
+        if self.states:
+            positions = [(id, state.number, state.last_now) for id, state in sorted(self.states.items())]
+            await store.advance_groups(self.uow, positions)
+        for id, state in self.states.items():
+            if state.number // SNAPSHOT_EVERY > self._snapshots[id]:  # so that a fold never has long to go
+                await store.store_snapshot(self.uow, id, state.number, state.snapshot())
+                self._snapshots[id] = state.number // SNAPSHOT_EVERY
+
+    def _moved_timers(self, done: Record) -> tuple[list[Timer], list[UUID]]:
+        """Each lead for which time does something has one timer, at the first such moment: those to be set, and leads that need none now."""
+        timers, idle = [], []
+        for lead in (*done.new.values(), *done.changed.values()):
+            moment = due(self.desk, lead)
+            if moment == lead.due_at:
+                continue
+            lead.due_at = moment
+            if moment:
+                timers.append(Timer(PASSING, lead.lead_id, moment))
+            else:
+                idle.append(lead.lead_id)
+        return timers, idle
+
+    def _emit(self, done: Record) -> None:
+        for lead, what, sequence, cause in done.told:
+            event = what if isinstance(what, Event) else self._event(lead, what)
+            self.uow.emit(event, sequence=sequence, cause=cause)
+
+    def _event(self, lead: Case, what: Happening) -> Event:
+        name = ""
+        if isinstance(what, Assigned) and what.held.group is not None:
+            name = self.states[what.held.group].agent(what.held.agent_id).settings.name
+        return event_of(what, lead, policy_version=self.active.policy.version, now=self.uow.now, agent_name=name)
+
+    async def _learn(self, key: Key, values: Sequence[str], since: datetime) -> None:
+        found: dict[str, list[tuple[UUID, datetime]]] = {value: [] for value in values}
+        for row in await store.former_owners(self.uow, key, values, since):
+            found[row["value"]].append((row["agent_id"], row["at"]))
+        for value, owners in found.items():
+            self.desk.owners.learn(key, value, owners)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.router import store
-from services.router.domain import GroupState, Policy, read_draft, with_members
+from services.router.domain import GroupState, Policy, read_draft, with_holidays, with_members
 from shared.contracts.vocabulary import FACTS
 from shared.db.uow import Row, UnitOfWork
 from shared.telemetry import logger
@@ -68,7 +68,12 @@ def _read(row: Row) -> Policy:
     draft = read_draft(row["document"], FACTS, version=row["version"])
     for problem in draft.problems:
         log.error("policy.problem", version=row["version"], path=problem.path, problem=problem.message)
-    return with_members(draft.policy, row["members"])
+    return as_activated(draft.policy, row)
+
+
+def as_activated(policy: Policy, row: Row) -> Policy:
+    """The policy with who was in its pools, and with the dates of its calendars, when it was activated."""
+    return with_holidays(with_members(policy, row["members"] or {}), row["calendars"] or {})
 
 
 def with_groups(policy: Policy, groups: dict[int, frozenset[str]]) -> ActivePolicy:

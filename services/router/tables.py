@@ -87,6 +87,7 @@ policies = Table(
     Column("activated_at", Moment),
     Column("activated_by", Text),
     Column("members", JSONB),
+    Column("calendars", JSONB),
 )
 Index("policies_active_idx", policies.c.active, unique=True, postgresql_where=text("active"))
 

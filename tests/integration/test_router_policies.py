@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 import yaml
 
+from services.router.domain.policy import Feature
 from services.router.handlers import policies
+from services.router.handlers.explaining import policy_of
 from services.router.handlers.memory import active_policy
 from services.router.store import active_version
 from shared.auth import Role
@@ -285,6 +288,34 @@ async def test_a_rule_for_members_is_read_at_activation_and_when_it_is_asked_for
         assert await office.owners() == [(first, ann), (second, ben)]
         found = await office.do(lambda uow: _active(uow))
         assert [member.agent_id for member in found.policy.pools["south"].members] == [ben]
+
+
+async def test_the_holidays_of_calendars_are_those_of_the_activation(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the library says later: what is read again is what was copied, in every process."""
+    monkeypatch.setattr("services.router.domain.policy.support.unsupported.__defaults__", (frozenset(Feature),))
+    support = {"zone": "Europe/Berlin", "holidays": ["DE-BY", "2026-12-24"]}
+    document = a_policy(calendars={"support": support}, slas={"s": {"clock": "accept", "minutes": 5, "time": "support"}})
+    async with offices(installation, 2) as [one, fresh]:
+        await one.agent("Ann")
+        await one.agent("Ben")
+        await yes(one, document)
+        [row] = await one.rows("SELECT version, calendars FROM router.policies WHERE active")
+        assert set(row["calendars"]) == {"DE-BY"}
+        christmas = f"{datetime.now(UTC).year}-12-25"
+        assert christmas in row["calendars"]["DE-BY"]
+
+        copied = {"DE-BY": {"2026-02-03": "a day of then"}}
+        await one.rows("UPDATE router.policies SET calendars = $1 WHERE active RETURNING version", to_json(copied))
+        found = await fresh.do(lambda uow: _active(uow))
+        assert set(found.policy.calendars["support"].days_off) == {"2026-02-03", "2026-12-24"}
+        assert (await fresh.do(lambda uow: policy_of(uow, row["version"]))).holidays == copied
+
+        cause = Cause("test", new_traceparent())
+        await one.do(lambda uow: policies.roll_back(row["version"], uow, by="test", cause=cause))
+        again = await one.do(lambda uow: _active(uow))
+        assert christmas in again.policy.calendars["support"].days_off
 
 
 async def _active(uow: Any) -> Any:

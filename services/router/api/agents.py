@@ -14,7 +14,7 @@ from services.router import store
 from services.router.api.callers import Manager, Reader
 from services.router.domain import PARTS, Settings
 from services.router.handlers import agents, rosters
-from services.router.handlers.desk import Desk
+from services.router.handlers.work import Work
 from shared.db.uow import Row, UnitOfWork
 from shared.errors import invalid, not_found
 from shared.web.requests import Body, OnceOnly, Uow, cause_of, unstorable
@@ -199,16 +199,16 @@ async def get_agent(id: UUID, uow: Uow, _: Reader) -> Response:
 
 
 async def _standing(uow: UnitOfWork, id: UUID) -> dict[str, Any]:
-    desk = await Desk.open(uow)
-    group = desk.active.group_of_agent.get(id)
+    work = await Work.open(uow)
+    group = work.active.group_of_agent.get(id)
     if group is None:
         return {"available": False, "unavailable": {"gate": "no_pool", "text": "is in no pool"}, "pools": {}}
-    await desk.lock([group])
-    state = desk.states[group]
+    await work.lock([group])
+    state = work.states[group]
     found = state.availability(id, uow.now)
     agent = state.agent(id)
     pools = {}
-    for name in sorted(desk.active.groups[group]):
+    for name in sorted(work.active.groups[group]):
         if id in (turns := state.pool(name).turns):
             counters = turns.counters(id)
             pools[name] = {

@@ -13,7 +13,7 @@ from services.router.api.callers import Manager, Reader
 from services.router.api.policies import activated
 from services.router.domain import Member
 from services.router.handlers import policies
-from services.router.handlers.desk import Desk
+from services.router.handlers.work import Work
 from shared.errors import not_found
 from shared.web.requests import Body, Uow, cause_of
 from shared.web.responses import json_response
@@ -48,28 +48,28 @@ async def delete_pool(name: PoolName, request: Request, uow: Uow, caller: Manage
 
 @router.get("/v1/pools", summary="Pools of the active policy, and who can receive in them")
 async def get_pools(uow: Uow, _: Reader) -> Response:
-    desk = await Desk.open(uow)
-    await desk.lock(desk.active.groups)
+    work = await Work.open(uow)
+    await work.lock(work.active.groups)
     lengths = await store.queue_lengths(uow)
-    return json_response({"items": [_pool_out(desk, name, lengths) for name in sorted(desk.active.policy.pools)], "next": None})
+    return json_response({"items": [_pool_out(work, name, lengths) for name in sorted(work.active.policy.pools)], "next": None})
 
 
 @router.get("/v1/pools/{name}", summary="One pool of the active policy")
 async def get_pool(name: PoolName, uow: Uow, _: Reader) -> Response:
-    desk = await Desk.open(uow)
-    if name not in desk.active.policy.pools:
+    work = await Work.open(uow)
+    if name not in work.active.policy.pools:
         raise not_found("pool", name)
-    await desk.lock([desk.active.group_of_pool[name]])
-    return json_response(_pool_out(desk, name, await store.queue_lengths(uow)))
+    await work.lock([work.active.group_of_pool[name]])
+    return json_response(_pool_out(work, name, await store.queue_lengths(uow)))
 
 
-def _pool_out(desk: Desk, name: str, lengths: dict[str, int]) -> dict[str, Any]:
-    group, state = desk.state_of_pool(name)
+def _pool_out(work: Work, name: str, lengths: dict[str, int]) -> dict[str, Any]:
+    group, state = work.desk.state_of_pool(name)
     pool = state.pool(name)
     return {
         "name": name,
         "group": group,
-        "members": [{"agent_id": one.agent_id, "weight": one.weight} for one in desk.active.policy.pools[name].members],
+        "members": [{"agent_id": one.agent_id, "weight": one.weight} for one in work.active.policy.pools[name].members],
         "can_receive": pool.turns.eligible_count(),
         "stopped": {gate.value: count for gate, count in pool.stopped.items()},
         "waiting": lengths.get(name, 0),

@@ -10,7 +10,16 @@ from typing import Any
 from uuid import UUID
 
 from services.router import store
-from services.router.domain import Counters, GroupState, Policy, copy_calendars, groups_of, members_document
+from services.router.domain import (
+    Counters,
+    GroupState,
+    Policy,
+    copy_calendars,
+    groups_of,
+    holidays_named,
+    members_document,
+    with_holidays,
+)
 from services.router.domain.desk import ActivePolicy, with_groups
 from services.router.handlers.queue import drain
 from services.router.handlers.work import Work
@@ -24,9 +33,10 @@ async def take_effect(before: ActivePolicy, policy: Policy, uow: UnitOfWork, *, 
     """Makes a stored version the active one; its members are enrolled and it has no errors.
 
     Holds the policy's lock exclusively, so no decision is under way. Groups that change are closed and new ones opened with recounted
-    counts and the entitlements of before; groups that stay keep their ledgers.
+    counts and the entitlements of before; groups that stay keep their ledgers. The holidays of its calendars are copied here.
     """
-    await store.activate_policy(uow, policy.version, members_document(policy), by)
+    policy = with_holidays(policy, copy_calendars(holidays_named(policy), uow.now.year))
+    await store.activate_policy(uow, policy.version, members_document(policy), policy.holidays, by)
     after = await _regroup(uow, before, policy)
     await _settle_queues(uow, after, cause)
 

@@ -8,10 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from services.router import store
-from services.router.domain import GroupState, Outcome, Policy, Terms, read_draft, with_members
+from services.router.domain import GroupState, Outcome, Policy, Terms, read_draft
 from services.router.domain.desk import Made
 from services.router.domain.explanation import Recorded, WhyNot, decide_again, explain_why_not
 from services.router.domain.lead import View
+from services.router.handlers.memory import as_activated
 from services.router.handlers.rows import decision_row
 from shared.contracts.vocabulary import FACTS
 from shared.db.uow import Row, UnitOfWork
@@ -95,10 +96,10 @@ async def state_before(row: Row, uow: UnitOfWork) -> GroupState | None:
 
 
 async def policy_of(uow: UnitOfWork, version: int) -> Policy:
-    """A version that was active, with the members that it had."""
+    """A version that was active, as it was."""
     row = await store.get_policy(uow, version)
     assert row is not None
-    return with_members(read_draft(row["document"], FACTS, version=version).policy, row["members"] or {})
+    return as_activated(read_draft(row["document"], FACTS, version=version).policy, row)
 
 
 def _recorded(row: Row) -> Recorded:

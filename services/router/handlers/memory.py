@@ -6,7 +6,7 @@ Both are checked against the database under a lock before they are believed.
 from __future__ import annotations
 
 from services.router import store
-from services.router.domain import GroupState, Policy, read_draft, with_members
+from services.router.domain import GroupState, Policy, read_draft, with_holidays, with_members
 from services.router.domain.desk import ActivePolicy, with_groups
 from shared.contracts.vocabulary import FACTS
 from shared.db.uow import Row, UnitOfWork
@@ -56,4 +56,9 @@ def _read(row: Row) -> Policy:
     draft = read_draft(row["document"], FACTS, version=row["version"])
     for problem in draft.problems:
         log.error("policy.problem", version=row["version"], path=problem.path, problem=problem.message)
-    return with_members(draft.policy, row["members"])
+    return as_activated(draft.policy, row)
+
+
+def as_activated(policy: Policy, row: Row) -> Policy:
+    """The policy with who was in its pools, and with the dates of its calendars, when it was activated."""
+    return with_holidays(with_members(policy, row["members"] or {}), row["calendars"] or {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.router.domain import Decision, Outcome, Winner
+from services.router.domain import Outcome, Winner
 from services.router.domain.desk import Made
 from services.router.store import DecisionRow
 from shared.db.uow import to_json

@@ -192,7 +192,7 @@ class Work:
                 self._snapshots[id] = state.number // SNAPSHOT_EVERY
 
     def _moved_timers(self, done: Record) -> tuple[list[Timer], list[UUID]]:
-        """Each lead for which time does something has one timer, at the first such moment: those to be set, and leads that need none now."""
+        """Each lead for which time does something has one timer, at the first such moment: what to set, and who needs none."""
         timers, idle = [], []
         for lead in (*done.new.values(), *done.changed.values()):
             moment = due(self.desk, lead)

@@ -66,15 +66,20 @@ async def change_draft(uow: UnitOfWork, version: int, document: Mapping[str, Any
     )
 
 
-async def activate_policy(uow: UnitOfWork, version: int, members: Mapping[str, Any], by: str) -> None:
-    """This version is active from now on and no other, with these members of its pools. Needs the policy's exclusive lock."""
+async def activate_policy(
+    uow: UnitOfWork, version: int, members: Mapping[str, Any], calendars: Mapping[str, Any], by: str
+) -> None:
+    """This version is active from now on and no other, with these members of its pools and these dates of the holidays that its calendars
+    keep. Needs the policy's exclusive lock."""
     await uow.execute("UPDATE router.policies SET active = false WHERE active")
     await uow.execute(
-        "UPDATE router.policies SET active = true, activated_at = $2, activated_by = $3, members = $4 WHERE version = $1",
+        "UPDATE router.policies SET active = true, activated_at = $2, activated_by = $3, members = $4, calendars = $5 "
+        "WHERE version = $1",
         version,
         uow.now,
         by,
         to_json(members),
+        to_json(calendars),
     )
 
 

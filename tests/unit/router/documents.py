@@ -54,7 +54,7 @@ WHOLE: dict[str, Any] = {
         "emea": {
             "members": [{"agent": "Ann", "weight": 2, "level": 1}, {"agent": str(BEN.id)}],
             "member_rule": "'saas' in agent.skills && agent.kind == 'agent'",
-            "strategy": {"kind": "claim", "to": 3, "seconds": 60, "fallback": "fewest"},
+            "strategy": {"kind": "claim", "to": 3, "seconds": 60, "fallback": "fewest", "counts": True},
             "requires": "lead.language in agent.languages",
             "sticky": {
                 "by": ["contact"],
@@ -68,6 +68,7 @@ WHOLE: dict[str, Any] = {
             "returns": ["declined", "expired"],
             "hold": {"ageing_points_per_hour": 5, "promise_minutes": 30},
             "sla": ["accept-fast"],
+            "needs_presence": True,
         },
         "global": {
             "members": [{"agent": "Cyd"}, {"agent": "Ben"}],
@@ -98,9 +99,25 @@ WHOLE: dict[str, Any] = {
             ],
             "counts": ["accepted"],
             "max_hops": 2,
+            "grace_minutes": 0,
         },
-        "answer": {"clock": "first_response", "minutes": 60, "time": "working", "counts": ["contacted"], "max_hops": 3},
+        "answer": {
+            "clock": "first_response",
+            "minutes": 60,
+            "time": "support",
+            "origin": "assignment",
+            "absent": "pause",
+            "counts": ["contacted", "stage"],
+            "max_hops": 3,
+        },
     },
-    "reroute": [{"when": "changed_grade == 'up' && grade == 'A1'", "from": ["global"], "to": "rules"}],
+    "calendars": {
+        "support": {
+            "zone": "Europe/Berlin",
+            "hours": {"mon": ["09:00-12:00", "13:00-17:00"]},
+            "holidays": ["DE-BY", "2026-12-24"],
+        }
+    },
+    "reroute": [{"when": "changed_grade == 'up' && grade == 'A1'", "from": ["global"], "to": "rules", "max_hops": 1}],
 }
 _DROPPED = str.maketrans("", "", "\n=<>&|!'\"[](),{}+*/")

@@ -116,28 +116,28 @@ def test_definitions_and_declared_facts_are_checked() -> None:
         ({"reroute": [{"when": "has_email", "to": "east"}]}, "/reroute/0/to", "there is no pool east"),
         ({"reroute": [{"when": "has_email", "from": ["east"], "to": "rules"}]}, "/reroute/0/from/0", "there is no pool east"),
         (
-            {"slas": {"s": {"clock": "accept", "minutes": 1, "ladder": [{"at": 5, "do": "pool"}]}}},
+            {"slas": {"s": {"clock": "accept", "minutes": 1, "ladder": [{"at": 100, "do": "pool"}]}}},
             "/slas/s/ladder/0/pool",
-            "is missing",
+            "names the pool that the lead goes to",
         ),
         (
-            {"slas": {"s": {"clock": "accept", "minutes": 1, "ladder": [{"at": 5, "do": "pool", "pool": "x"}]}}},
+            {"slas": {"s": {"clock": "accept", "minutes": 1, "ladder": [{"at": 100, "do": "pool", "pool": "x"}]}}},
             "/slas/s/ladder/0/pool",
             "there is no pool x",
         ),
         (
             {"slas": {"s": {"clock": "accept", "minutes": 1, "ladder": [{"at": 5, "do": "remind", "pool": "south"}]}}},
             "/slas/s/ladder/0/pool",
-            "belongs to `pool`",
+            "for a rung that does pool and no other",
         ),
         (
             {
                 "slas": {
-                    "s": {"clock": "accept", "minutes": 1, "ladder": [{"at": 50, "do": "remind"}, {"at": 50, "do": "manager"}]}
+                    "s": {"clock": "accept", "minutes": 1, "ladder": [{"at": 50, "do": "remind"}, {"at": 49, "do": "manager"}]}
                 }
             },
             "/slas/s/ladder/1/at",
-            "above the 50",
+            "must not be less",
         ),
         (
             {

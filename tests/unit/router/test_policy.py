@@ -31,17 +31,16 @@ from services.router.domain import (
 )
 from services.router.domain.policy import (
     SUPPORTED,
-    Escalation,
     Feature,
     Hold,
-    SlaClock,
-    Step,
     Sticky,
     Strategy,
     StrategyKind,
     joined_and_left,
     unsupported,
 )
+from services.router.domain.sla import Absent, Escalation, Origin, Rung, Sla, SlaClock
+from services.router.domain.sla.levels import COUNTS
 from tests.support.conditions import Condition, compile_conditions
 from tests.unit.router.documents import AGENTS, ANN, BEN, CYD, FACTS, WHOLE, a_document, a_draft, a_rule
 from tests.unit.router.worlds import deterministic, pool_lists
@@ -102,15 +101,19 @@ def test_a_thousand_rules_cost_hardly_more_than_ten() -> None:
 def test_every_part_of_a_document_is_read_as_a_value() -> None:
     policy = from_document(1, WHOLE, facts=FACTS)
     emea, world = policy.pools["emea"], policy.pools["global"]
-    assert emea.strategy == Strategy(StrategyKind.CLAIM, to=3, seconds=60, fallback=StrategyKind.FEWEST)
+    assert emea.strategy == Strategy(StrategyKind.CLAIM, to=3, seconds=60, fallback=StrategyKind.FEWEST, counts=True)
     assert world.strategy.kind is StrategyKind.SHARE
-    assert emea.sticky == Sticky(("contact",), 90, "wait", "reassign", True, 60)
+    assert emea.sticky == Sticky(("contact",), 90, "wait", "reassign", hold_minutes=60, counts=True)
     assert emea.hold == Hold(5, 30)
     assert (emea.overflow, emea.returns, emea.sla) == (("global",), {"declined", "expired"}, ("accept-fast",))
+    assert (emea.needs_presence, world.needs_presence) == (True, False)
     fast = policy.slas["accept-fast"]
-    assert (fast.clock, fast.minutes, fast.working, fast.warn, fast.max_hops) == (SlaClock.ACCEPT, 10, False, (50, 80), 2)
-    assert fast.ladder[1:] == (Step(200, Escalation.MANAGER), Step(300, Escalation.POOL, "global"))
-    assert policy.reroute[0].to is None
+    assert (fast.clock, fast.seconds, fast.time, fast.warn, fast.max_hops) == (SlaClock.ACCEPT, 600, "wall", (50, 80), 2)
+    assert fast.ladder[1:] == (Rung(200, Escalation.MANAGER), Rung(300, Escalation.POOL, "global"))
+    assert (fast.counts, fast.grace) == ({"accepted"}, 0)
+    answer = policy.slas["answer"]
+    assert (answer.time, answer.origin, answer.absent) == ("support", Origin.ASSIGNMENT, Absent.PAUSE)
+    assert (policy.reroute[0].to, policy.reroute[0].max_hops) == (None, 1)
     assert policy.reroute[0].when({"changed_grade": "up", "grade": "A1"})
 
 
@@ -126,7 +129,11 @@ def test_what_is_left_out_has_a_default() -> None:
     policy = a_policy(slas={"s": {"clock": "accept", "minutes": 5}})
     assert policy.routed == {"sales_qualified", "marketing_qualified"}
     assert policy.pools["north"].strategy == Strategy()
-    assert (policy.slas["s"].working, policy.slas["s"].max_hops) == (True, 3)
+    sla = policy.slas["s"]
+    assert sla == Sla("s", SlaClock.ACCEPT, 300, "working", Origin.RECEIPT, max_hops=3, grace=300)
+    assert sla.is_kept_by(frozenset({"contacted"}))
+    assert COUNTS[sla.clock] >= {"accepted", "contacted", "stage"}
+    assert policy.pools["north"].hold == Hold(ageing_points_per_hour=10)
     assert a_policy(pools={"south": {"strategy": {"kind": "claim"}}}, rules=[]).pools["south"].strategy == Strategy(
         StrategyKind.CLAIM, None, 120, StrategyKind.ROTATION
     )
@@ -171,6 +178,16 @@ def test_what_is_left_out_has_a_default() -> None:
         ("/slas", {"s": {"clock": "sun", "minutes": 1}}, "must be one of"),
         ("/slas", {"s": {"clock": "accept", "minutes": float("nan")}}, "whole number"),
         ("/slas", {"s": {"clock": "accept", "minutes": 10**400}}, "must be from"),
+        ("/slas", {"s": {"clock": "accept", "minutes": 1, "counts": ["replied"]}}, "must be one of"),
+        ("/slas", {"s": {"clock": "accept", "minutes": 1, "grace_minutes": -1}}, "must be from 0"),
+        ("/slas", {"s": {"clock": "accept", "minutes": 1, "absent": "vanish"}}, "must be one of pause, run"),
+        ("/calendars", {"c": {}}, "is missing"),
+        ("/calendars", {"c": {"zone": "UTC", "hours": {"monday": []}}}, "is no field here"),
+        ("/calendars", {"c": {"zone": "UTC", "hours": {"mon": "09:00-17:00"}}}, "must be a list"),
+        ("/reroute", [{"when": "has_email", "to": "rules", "max_hops": 101}], "from 0 to 100"),
+        ("/pools/south/needs_presence", "yes", "true or false"),
+        ("/pools/south/strategy", {"kind": "claim", "counts": 1}, "true or false"),
+        ("/pools/south/hold", {"ageing_points_per_hour": 1_001}, "from 0 to 1,000"),
         ("/facts", {"x": "date"}, "must be one of"),
         ("/tests", [1], "must be an object"),
     ],

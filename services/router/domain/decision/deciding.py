@@ -195,7 +195,9 @@ def _decision(
         now=asked.now,
         rule=match.rule,
         pool=pool,
-        winner=_winner(asked.lead, agent_id, pool, asked.state, turn=turn, among=among, without=terms.without) if agent_id else None,
+        winner=_winner(asked.lead, agent_id, pool, asked.state, turn=turn, among=among, without=terms.without)
+        if agent_id
+        else None,
         eligible=eligible,
         stopped=stopped,
         strategy=held.turns.way.kind,

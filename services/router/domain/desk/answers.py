@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from services.router.domain import offers
 from services.router.domain.decision import Outcome
 from services.router.domain.desk import promises
+from services.router.domain.desk.desk import Desk
 from services.router.domain.desk.happenings import Accepted, How
 from services.router.domain.lead import Case
 from services.router.domain.offers import Answer, Ruling
 from services.router.domain.policy import Match
 from services.router.domain.sla import accepted
-
-if TYPE_CHECKING:
-    from services.router.domain.desk.desk import Desk
 
 
 def accept(desk: Desk, lead: Case, cause: Any, *, by: str) -> None:

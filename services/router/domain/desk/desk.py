@@ -13,12 +13,10 @@ from uuid import UUID
 
 from services.router.domain.agent import Agent
 from services.router.domain.decision import (
-    GIVEN,
     Decision,
     Outcome,
     Terms,
     decide_matched,
-    facts_of,
     hindrance,
     match_lead,
     place,

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from services.router.domain import offers
 from services.router.domain.desk import promises
+from services.router.domain.desk.desk import Desk
 from services.router.domain.desk.happenings import Breached, How, Warned
 from services.router.domain.lead import Case
 from services.router.domain.policy import Match
 from services.router.domain.sla import Clock, Look, Step, StepKind, due, look
-
-if TYPE_CHECKING:
-    from services.router.domain.desk.desk import Desk
 
 NOUGHT = timedelta()
 

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from uuid import UUID
 
+from services.router.domain.agent import Agent
 from services.router.domain.desk.happenings import Breached
 from services.router.domain.lead import Case
+from services.router.domain.policy import Policy
 from services.router.domain.sla import Action, Calendars, Change, Holding, act, carry, hand_over, soonest, start, stop
+from services.router.domain.state import GroupState
 
-if TYPE_CHECKING:
-    from services.router.domain.desk.desk import Desk
+
+class Desk(Protocol):
+    """What of a desk promises ask for."""
+
+    now: datetime
+    others: dict[UUID, Agent]
+
+    @property
+    def policy(self) -> Policy: ...
+    def state_of_agent(self, agent_id: UUID) -> tuple[int, GroupState] | None: ...
+    def change(self, lead: Case) -> None: ...
+    def tell(self, lead: Case, what: Any, cause: Any) -> None: ...
 
 
 def calendars_of(desk: Desk, lead: Case) -> Calendars:
@@ -96,7 +109,9 @@ def _place(lead: Case) -> tuple[str, str | None]:
 
 def _holding(lead: Case, now: datetime) -> Holding:
     held = lead.held
-    return Holding(lead.received_at or now, held.id if held else None, held.assigned_at if held else None, lead.responded_at, hops=lead.hops)
+    return Holding(
+        lead.received_at or now, held.id if held else None, held.assigned_at if held else None, lead.responded_at, hops=lead.hops
+    )
 
 
 def _take(desk: Desk, lead: Case, change: Change, cause: Any) -> None:

@@ -31,7 +31,10 @@ class Made:
 
 @dataclass
 class Record:
-    """What is ended, and who waits no more, comes before what is assigned and who waits now. `told` are happenings, or whatever else is to be passed on of a lead, each with its sequence and cause."""
+    """What is ended, and who waits no more, comes before what is assigned and who waits now.
+
+    `told` are happenings, or whatever else is to be passed on of a lead, each with its sequence and cause.
+    """
 
     entries: list[tuple[int, Entry]] = field(default_factory=list)
     assigned: list[tuple[Case, Held]] = field(default_factory=list)

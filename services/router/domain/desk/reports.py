@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from services.router.domain.decision import facts_of
 from services.router.domain.desk import promises
+from services.router.domain.desk.desk import Desk
 from services.router.domain.desk.happenings import How
 from services.router.domain.desk.passing import move_on
 from services.router.domain.lead import Case
 from services.router.domain.policy import Match
 from services.router.domain.sla import contacted, stage_changed
-
-if TYPE_CHECKING:
-    from services.router.domain.desk.desk import Desk
 
 CLOSING = frozenset({"won", "lost", "disqualified"})
 

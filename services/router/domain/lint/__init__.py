@@ -21,7 +21,8 @@ def lint(draft: Draft, profiles: Iterable[Profile] | None = None, *, qualificati
     `profiles` are the agents that there are; without them nothing is said of who is in a pool. `qualifications` are those that scoring
     gives, as far as they are known.
     """
-    policy, problems = draft.policy, [*draft.problems, *references(draft.document)]
+    policy = draft.policy
+    problems = [*draft.problems, *references(draft.document, policy.slas)]
     if profiles is None:
         problems += without_members(policy)
     else:

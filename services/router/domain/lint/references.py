@@ -1,6 +1,6 @@
 """What a policy's parts say of one another: pools, service levels and names that are not there, circles, parts that do not fit together.
 
-Looks at the document and not at the values, in which what could not be compiled is missing.
+Looks at the document and not at the values, in which what could not be compiled is missing. Of service levels nothing can be.
 """
 
 from __future__ import annotations
@@ -10,21 +10,25 @@ from typing import Any
 
 from services.router.domain.policy.document import agent_id
 from services.router.domain.policy.shape import nearby
+from services.router.domain.sla import WALL, WORKING, Origin, Sla, SlaClock, lint_sla
 from shared.rules import Problem
 from shared.rules.definitions import escape
 
 Document = Mapping[str, Any]
 
 
-def references(document: Document) -> Iterator[Problem]:
-    """All problems between the parts of a document whose shape is right."""
+def references(document: Document, slas: Mapping[str, Sla]) -> Iterator[Problem]:
+    """All problems between the parts of a document whose shape is right, with the service levels that were read from it."""
     pools = document["pools"]
     for name, pool in pools.items():
         yield from _of_pool(pool, f"/pools/{escape(name)}", document)
     yield from _circles({name: [one for one in pool.get("overflow", []) if one in pools] for name, pool in pools.items()})
     yield from _of_rules(document)
     for name, sla in document.get("slas", {}).items():
-        yield from _of_sla(sla, f"/slas/{escape(name)}", pools)
+        path = f"/slas/{escape(name)}"
+        yield from lint_sla(slas[name], path)
+        yield from _of_sla(sla, path, document)
+    yield from _of_calendars(document.get("calendars", {}))
     for index, reroute in enumerate(document.get("reroute", [])):
         path = f"/reroute/{index}"
         for place, pool in enumerate(reroute.get("from", [])):
@@ -74,19 +78,24 @@ def _slas(part: Document, path: str, document: Document) -> Iterator[Problem]:
             yield from _known(name, known, "sla", f"{path}/sla/{index}")
 
 
-def _of_sla(sla: Document, path: str, pools: Document) -> Iterator[Problem]:
-    reached = 0
-    for index, step in enumerate(sla.get("ladder", [])):
-        at = f"{path}/ladder/{index}"
-        if step["at"] <= reached:
-            yield Problem(f"{at}/at", f"must be above the {reached} of the step before")
-        reached = max(reached, step["at"])
-        if step["do"] == "pool":
-            yield from (
-                _known(step["pool"], pools, "pool", f"{at}/pool") if "pool" in step else [Problem(f"{at}/pool", "is missing")]
-            )
-        elif "pool" in step:
-            yield Problem(f"{at}/pool", f"belongs to `pool`, not to `{step['do']}`")
+def _of_sla(sla: Document, path: str, document: Document) -> Iterator[Problem]:
+    yield from _known(sla.get("time", WORKING), {WORKING, WALL, *document.get("calendars", {})}, "calendar", f"{path}/time")
+    if sla.get("origin") == Origin.RECEIPT and sla["clock"] != SlaClock.FIRST_RESPONSE:
+        yield Problem(
+            f"{path}/origin", f"belongs to `{SlaClock.FIRST_RESPONSE}`: the clock of `{sla['clock']}` begins with an owner"
+        )
+    for index, rung in enumerate(sla.get("ladder", [])):
+        if "pool" in rung:
+            yield from _known(rung["pool"], document["pools"], "pool", f"{path}/ladder/{index}/pool")
+
+
+def _of_calendars(calendars: Mapping[str, Document]) -> Iterator[Problem]:
+    for name, calendar in calendars.items():
+        path = f"/calendars/{escape(name)}"
+        if name in (WORKING, WALL):
+            yield Problem(path, f"is a name that `time` has a meaning for already: {WORKING} and {WALL} are no calendars")
+        if "hours" in calendar and not any(calendar["hours"].values()):
+            yield Problem(f"{path}/hours", "hold no time at all: what is promised by them would never fall due")
 
 
 def _known(name: str, known: Iterable[str], what: str, path: str) -> Iterator[Problem]:
@@ -120,7 +129,7 @@ def _unused(document: Document) -> Iterator[Problem]:
     pools = document["pools"].values()
     used = {document["default"], *(rule["pool"] for rule in document.get("rules", []))}
     used |= {other for pool in pools for other in pool.get("overflow", [])} | {one["to"] for one in document.get("reroute", [])}
-    used |= {step.get("pool") for sla in document.get("slas", {}).values() for step in sla.get("ladder", [])}
+    used |= {rung.get("pool") for sla in document.get("slas", {}).values() for rung in sla.get("ladder", [])}
     for name in document["pools"]:
         if name not in used:
             yield Problem(f"/pools/{escape(name)}", "no rule sends a lead here", "warning")
@@ -128,6 +137,10 @@ def _unused(document: Document) -> Iterator[Problem]:
     for name in document.get("slas", {}):
         if name not in asked:
             yield Problem(f"/slas/{escape(name)}", "no pool and no rule asks for it", "warning")
+    kept = {sla.get("time") for sla in document.get("slas", {}).values()}
+    for name in document.get("calendars", {}):
+        if name not in kept:
+            yield Problem(f"/calendars/{escape(name)}", "no service level goes by it", "warning")
 
 
 def _listed(found: str | Sequence[str]) -> Sequence[str]:

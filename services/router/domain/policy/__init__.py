@@ -5,13 +5,13 @@ from services.router.domain.policy.document import Draft, InvalidPolicy, agent_i
 from services.router.domain.policy.facts import AGENT, COVERS, Profile, of_lead, of_match
 from services.router.domain.policy.first_form import in_second_form, is_first
 from services.router.domain.policy.groups import groups_of
+from services.router.domain.policy.holidays import holidays_named, with_holidays
 from services.router.domain.policy.membership import enrol, joined_and_left, members_document, with_members
 from services.router.domain.policy.requirement import Requirement
 from services.router.domain.policy.schema import SCHEMA
 from services.router.domain.policy.support import SUPPORTED, Feature, unsupported
 from services.router.domain.policy.text import Unreadable, read_json, read_yaml
 from services.router.domain.policy.values import (
-    Escalation,
     Hold,
     Listed,
     Match,
@@ -20,12 +20,10 @@ from services.router.domain.policy.values import (
     Pool,
     Reroute,
     Rule,
-    Sla,
-    SlaClock,
-    Step,
     Sticky,
     Strategy,
     StrategyKind,
+    Timetable,
 )
 from services.router.domain.policy.writing import to_document
 
@@ -36,7 +34,6 @@ __all__ = [
     "SUPPORTED",
     "Difference",
     "Draft",
-    "Escalation",
     "Feature",
     "Hold",
     "InvalidPolicy",
@@ -49,18 +46,17 @@ __all__ = [
     "Requirement",
     "Reroute",
     "Rule",
-    "Sla",
-    "SlaClock",
-    "Step",
     "Sticky",
     "Strategy",
     "StrategyKind",
+    "Timetable",
     "Unreadable",
     "agent_id",
     "differences",
     "enrol",
     "from_document",
     "groups_of",
+    "holidays_named",
     "in_second_form",
     "is_first",
     "joined_and_left",
@@ -72,5 +68,6 @@ __all__ = [
     "read_yaml",
     "to_document",
     "unsupported",
+    "with_holidays",
     "with_members",
 ]

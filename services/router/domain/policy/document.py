@@ -8,13 +8,13 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from services.router.domain.agent import Settings
 from services.router.domain.policy import facts as asked
 from services.router.domain.policy.first_form import in_second_form, is_first
 from services.router.domain.policy.requirement import Requirement
 from services.router.domain.policy.schema import FIRST_FORM, ROUTED, SCHEMA
 from services.router.domain.policy.shape import faults
 from services.router.domain.policy.values import (
-    Escalation,
     Hold,
     Listed,
     Member,
@@ -22,18 +22,20 @@ from services.router.domain.policy.values import (
     Pool,
     Reroute,
     Rule,
-    Sla,
-    SlaClock,
-    Step,
     Sticky,
     Strategy,
     StrategyKind,
+    Timetable,
 )
+from services.router.domain.roster import InvalidSettings, change_settings
+from services.router.domain.sla import WORKING, Absent, Escalation, Origin, Rung, Sla, SlaClock
+from services.router.domain.sla.levels import GRACE, HOPS
 from shared.rules import Definitions, DocumentError, Problem, RuleError, Vocabulary, compile_rule, contradiction, declared
 from shared.rules import Rule as Condition
 from shared.rules.definitions import escape
 
 ALWAYS = "true"
+MINUTE = 60  # seconds
 
 
 class InvalidPolicy(DocumentError):
@@ -98,6 +100,7 @@ class _Reading:
             definitions=self.definitions,
             slas={name: _sla(name, sla) for name, sla in document.get("slas", {}).items()},
             reroute=tuple(self._reroutes(document.get("reroute", []))),
+            timetables=dict(self._timetables(document.get("calendars", {}))),
         )
 
     # -- Conditions
@@ -153,6 +156,7 @@ class _Reading:
             returns=frozenset(parts.get("returns", [])),
             hold=Hold(**parts.get("hold", {})),
             sla=_names(parts.get("sla", [])),
+            needs_presence=parts.get("needs_presence", False),
         )
 
     def _rules(self, rules: Sequence[Mapping[str, Any]]) -> Iterator[Rule]:
@@ -168,7 +172,17 @@ class _Reading:
             path = f"/reroute/{index}"
             if when := self._condition(parts["when"], f"{path}/when", self.moved):
                 to = None if parts["to"] == "rules" else parts["to"]
-                yield Reroute(when, tuple(parts.get("from", [])), to, path)
+                yield Reroute(when, tuple(parts.get("from", [])), to, parts.get("max_hops", HOPS), path)
+
+    def _timetables(self, calendars: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Timetable]]:
+        """A calendar is written as an agent's working time is, and read as one."""
+        for name, parts in calendars.items():
+            try:
+                found = change_settings(Settings(name=name), parts)
+            except InvalidSettings as error:
+                self.problems += [Problem(f"/calendars/{escape(name)}{one.path}", one.message) for one in error.problems]
+            else:
+                yield name, Timetable(found.zone, found.hours, found.holidays)
 
 
 @lru_cache(maxsize=8_192)
@@ -205,7 +219,13 @@ def _strategy(parts: Mapping[str, Any]) -> Strategy:
     if kind is not StrategyKind.CLAIM:
         return Strategy(kind)
     to = parts.get("to", "all")
-    return Strategy(kind, None if to == "all" else to, parts.get("seconds", 120), StrategyKind(parts.get("fallback", "rotation")))
+    return Strategy(
+        kind,
+        to=None if to == "all" else to,
+        seconds=parts.get("seconds", 120),
+        fallback=StrategyKind(parts.get("fallback", "rotation")),
+        counts=parts.get("counts", False),
+    )
 
 
 def _sticky(parts: Mapping[str, Any]) -> Sticky:
@@ -215,21 +235,17 @@ def _sticky(parts: Mapping[str, Any]) -> Sticky:
 def _sla(name: str, parts: Mapping[str, Any]) -> Sla:
     return Sla(
         name,
-        clock=(clock := SlaClock(parts["clock"])),
-        minutes=parts["minutes"],
-        working=parts.get("time", "working") == "working",
-        warn=tuple(sorted(parts.get("warn", []))),
-        ladder=tuple(Step(step["at"], Escalation(step["do"]), step.get("pool")) for step in parts.get("ladder", [])),
-        counts=tuple(parts.get("counts", _COUNTS[clock])),
-        max_hops=parts.get("max_hops", 3),
+        clock=SlaClock(parts["clock"]),
+        seconds=parts["minutes"] * MINUTE,
+        time=parts.get("time", WORKING),
+        origin=Origin(parts.get("origin", Origin.RECEIPT)),
+        absent=Absent(parts["absent"]) if "absent" in parts else None,
+        warn=tuple(parts.get("warn", [])),
+        ladder=tuple(Rung(rung["at"], Escalation(rung["do"]), rung.get("pool")) for rung in parts.get("ladder", [])),
+        counts=frozenset(parts.get("counts", [])),
+        max_hops=parts.get("max_hops", HOPS),
+        grace=parts.get("grace_minutes", GRACE // MINUTE) * MINUTE,
     )
-
-
-_COUNTS = {
-    SlaClock.ACCEPT: ("accepted", "contacted"),
-    SlaClock.FIRST_RESPONSE: ("contacted",),
-    SlaClock.FOLLOW_UP: ("contacted",),
-}
 
 
 def _names(found: str | Sequence[str]) -> tuple[str, ...]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.router.domain.policy.values import Escalation, SlaClock, StrategyKind
+from services.router.domain.agent import DAYS
+from services.router.domain.policy.values import AGEING, StrategyKind
+from services.router.domain.sla import WORKING, Absent, Escalation, Origin, SlaClock
+from services.router.domain.sla.levels import ACCEPTED, CONTACTED, GRACE, HOPS, MAX_HOPS, MAX_PERCENT, MAX_STEPS, STAGE
 
 MAX_WEIGHT = 1_000
 MAX_POOLS = 1_000
@@ -17,7 +20,7 @@ MAX_MINUTES = 366 * 24 * 60
 ROUTED = ("sales_qualified", "marketing_qualified")
 STICKY_BY = ("contact", "company", "account")
 END_REASONS = ("declined", "expired", "returned", "reassigned", "merged", "erased", "closed")
-ACTIONS = ("accepted", "contacted", "replied", "meeting", "qualified", "won", "lost", "disqualified")
+ACTIONS = (ACCEPTED, CONTACTED, STAGE, "qualified", "won", "lost", "disqualified")  # all that the router hears of
 
 
 def _object(properties: dict[str, Any], *required: str, **more: Any) -> dict[str, Any]:
@@ -34,6 +37,10 @@ def _list(of: dict[str, Any], *, most: int, **more: Any) -> dict[str, Any]:
 
 def _whole(least: int, most: int, **more: Any) -> dict[str, Any]:
     return {"type": "integer", "minimum": least, "maximum": most, **more}
+
+
+def _truth(description: str) -> dict[str, Any]:
+    return {"type": "boolean", "default": False, "description": description}
 
 
 def _one_of(values: Any, **more: Any) -> dict[str, Any]:
@@ -80,6 +87,7 @@ _STRATEGY = {
             },
             seconds=_whole(5, 7 * 86_400),
             fallback=_one_of(_FALLBACKS),
+            counts=_truth("Whether a claim is a turn of the pool's own strategy."),
         ),
         {
             **_strategy(StrategyKind.SHARE, percent=_map(_whole(0, 100), most=MAX_MEMBERS, names=_AGENT, minProperties=1)),
@@ -99,6 +107,18 @@ _STICKY = _object(
     },
     "by",
 )
+_HOLD = _object(
+    {
+        "ageing_points_per_hour": _whole(
+            0,
+            1_000,
+            default=AGEING,
+            description="Points that a waiting lead gains in an hour. By them the longest waiting is served in the end, however many "
+            "better ones come; with 0 it may wait for ever.",
+        ),
+        "promise_minutes": _whole(1, MAX_MINUTES),
+    }
+)
 _POOL = _object(
     {
         "members": _list(_MEMBER, most=MAX_MEMBERS),
@@ -108,27 +128,58 @@ _POOL = _object(
         "sticky": _STICKY,
         "overflow": _list(_ANY_NAME, most=10, uniqueItems=True),
         "returns": _list(_one_of(END_REASONS), most=len(END_REASONS), uniqueItems=True),
-        "hold": _object({"ageing_points_per_hour": _whole(0, 1_000), "promise_minutes": _whole(1, MAX_MINUTES)}),
+        "hold": _HOLD,
         "sla": _SLAS,
+        "needs_presence": _truth("Whether only agents who are online receive from this pool, be their own setting what it may."),
     }
 )
 _RULE = _object({"name": _NAME, "when": _CONDITION, "pool": _ANY_NAME, "requires": _CONDITION, "sla": _SLAS}, "name", "pool")
-_STEP = _object({"at": _whole(1, 10_000), "do": _one_of(Escalation), "pool": _ANY_NAME}, "at", "do")
+_RUNG = _object({"at": _whole(1, MAX_PERCENT), "do": _one_of(Escalation), "pool": _ANY_NAME}, "at", "do")
 _SLA = _object(
     {
         "clock": _one_of(SlaClock),
         "minutes": _whole(1, MAX_MINUTES),
-        "time": _one_of(("working", "wall")),
+        "time": {
+            **_ANY_NAME,
+            "default": WORKING,
+            "description": "The owner's working time (working), all the time (wall), or the name of a calendar.",
+        },
+        "origin": _one_of(Origin, default=Origin.RECEIPT.value, description="Where the time to the first response counts from."),
+        "absent": _one_of(
+            Absent, description="What the owner's leave does to the clock: by default it pauses one of working time."
+        ),
         "warn": _list(_whole(1, 99), most=10, uniqueItems=True),
-        "ladder": _list(_STEP, most=20),
+        "ladder": _list(_RUNG, most=MAX_STEPS),
         "counts": _list(_one_of(ACTIONS), most=len(ACTIONS), minItems=1, uniqueItems=True),
-        "max_hops": _whole(0, 100),
+        "max_hops": _whole(0, MAX_HOPS, default=HOPS),
+        "grace_minutes": _whole(
+            0,
+            MAX_MINUTES,
+            default=GRACE // 60,
+            description="What an owner has at least before the lead moves on, be it ever so late.",
+        ),
     },
     "clock",
     "minutes",
 )
 _REROUTE = _object(
-    {"when": _CONDITION, "from": _list(_ANY_NAME, most=MAX_POOLS, uniqueItems=True), "to": _ANY_NAME}, "when", "to"
+    {
+        "when": _CONDITION,
+        "from": _list(_ANY_NAME, most=MAX_POOLS, uniqueItems=True),
+        "to": _ANY_NAME,
+        "max_hops": _whole(0, MAX_HOPS, default=HOPS),
+    },
+    "when",
+    "to",
+)
+_BLOCKS = _list({"type": "string", "maxLength": 20, "examples": ["09:00-12:30"]}, most=12)
+_CALENDAR = _object(
+    {
+        "zone": {"type": "string", "minLength": 1, "maxLength": 100, "examples": ["Europe/Paris"]},
+        "hours": _object({day: _BLOCKS for day in DAYS}),
+        "holidays": _list({"type": "string", "maxLength": 20, "examples": ["DE-BY", "2026-12-24"]}, most=200, uniqueItems=True),
+    },
+    "zone",
 )
 
 SCHEMA: dict[str, Any] = {
@@ -144,6 +195,7 @@ SCHEMA: dict[str, Any] = {
             "rules": _list({"$ref": "#/$defs/rule"}, most=MAX_RULES),
             "default": _ANY_NAME,
             "slas": _map(_SLA, most=100, names=_NAME),
+            "calendars": _map(_CALENDAR, most=100, names=_NAME),
             "reroute": _list(_REROUTE, most=50),
             "tests": _list({"type": "object"}, most=500),
         },

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import StrEnum
 
-from services.router.domain.policy.values import Policy, Pool, StrategyKind
+from services.router.domain.policy.values import Hold, Policy, Pool, StrategyKind
 from shared.rules import Problem
 from shared.rules.definitions import escape
 
@@ -26,6 +26,8 @@ class Feature(StrEnum):
     HOLD = "hold"
     SLA = "sla"
     REROUTE = "reroute"
+    CALENDARS = "calendars"
+    NEEDS_PRESENCE = "needs_presence"
 
 
 SUPPORTED: frozenset[Feature] = frozenset(
@@ -59,6 +61,8 @@ def _used(policy: Policy) -> Iterator[tuple[str, Feature]]:
             yield f"{rule.path}/requires", Feature.REQUIRES
         if rule.sla:
             yield f"{rule.path}/sla", Feature.SLA
+    for name in policy.timetables:
+        yield f"/calendars/{escape(name)}", Feature.CALENDARS
     for reroute in policy.reroute:
         yield reroute.path, Feature.REROUTE
 
@@ -72,7 +76,8 @@ def _used_by_pool(pool: Pool, path: str) -> Iterator[tuple[str, Feature]]:
         Feature.STICKY: pool.sticky,
         Feature.OVERFLOW: pool.overflow,
         Feature.RETURNS: pool.returns,
-        Feature.HOLD: pool.hold.ageing_points_per_hour or pool.hold.promise_minutes,
+        Feature.HOLD: pool.hold != Hold(),
         Feature.SLA: pool.sla,
+        Feature.NEEDS_PRESENCE: pool.needs_presence,
     }
     yield from ((f"{path}/{feature}", feature) for feature, part in parts.items() if part)

@@ -1,4 +1,4 @@
-"""The policy as values: pools, ordered rules, service levels, and which pool a lead belongs to."""
+"""The policy as values: pools, ordered rules, service levels, calendars, and which pool a lead belongs to."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ from enum import StrEnum
 from functools import cached_property
 from uuid import UUID
 
+from services.router.domain.agent import Agent, Week
+from services.router.domain.availability import days_off
 from services.router.domain.policy.requirement import Requirement
+from services.router.domain.sla import Sla, named_calendar
+from services.router.domain.sla.levels import HOPS
+from services.router.domain.strategies.sticky import Stickiness
 from shared.rules import Definitions, Facts, RuleSet
 from shared.rules import Rule as Condition
+
+AGEING = 10  # points an hour
 
 
 class StrategyKind(StrEnum):
@@ -27,12 +34,14 @@ class StrategyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """`to`, `seconds` and `fallback` are those of a claim: to how many it is offered (None: to all), for how long, and what then."""
+    """What else is here are those of a claim: to how many it is offered (None: to all), for how many seconds, what then, and whether a
+    claim is a turn."""
 
     kind: StrategyKind = StrategyKind.ROTATION
     to: int | None = None
     seconds: int | None = None
     fallback: StrategyKind | None = None
+    counts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +68,20 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Sticky:
-    """Keeps the owner that the same contact, company or account had within so many days.
+class Sticky(Stickiness):
+    """Keeps the owner that the same contact, company or account had; `counts` tells whether that is a turn."""
 
-    `absent` is what becomes of a lead whose owner may not receive now: wait or reassign. `counts` tells whether it is a turn,
-    `hold_minutes` how long it waits at most before somebody else gets it (None: no bound).
-    """
-
-    by: tuple[str, ...]
-    days: int = 180
-    absent: str = "reassign"
-    departed: str = "reassign"
     counts: bool = False
-    hold_minutes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """How a pool's queue is served: points that a lead gains by an hour of waiting, and the minutes that were promised at most."""
+    """How a pool's queue is served: points that a lead gains by an hour of waiting, and the minutes that were promised at most.
 
-    ageing_points_per_hour: int = 0
+    By default a lead that waits is served at some time, however many better ones come. With no points it may wait for ever.
+    """
+
+    ageing_points_per_hour: int = AGEING
     promise_minutes: int | None = None
 
 
@@ -87,7 +90,8 @@ class Pool:
     """Agents who share a kind of lead. `members` is who was in it when the policy was activated; `listed` and `member_rule` say who shall.
 
     `percent` is by agent, as the document names it. `overflow` are the pools to try in order where nobody here may receive; `returns` are
-    the ends of an assignment that give count and turn back; `sla` are names of service levels.
+    the ends of an assignment that give count and turn back; `sla` are names of service levels. With `needs_presence` nobody receives from
+    it who is not online.
     """
 
     name: str
@@ -102,6 +106,7 @@ class Pool:
     returns: frozenset[str] = frozenset()
     hold: Hold = Hold()
     sla: tuple[str, ...] = ()
+    needs_presence: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,58 +121,27 @@ class Rule:
     path: str = field(default="", compare=False)
 
 
-class SlaClock(StrEnum):
-    """What a service level measures. A closed list."""
-
-    ACCEPT = "accept"
-    FIRST_RESPONSE = "first_response"
-    FOLLOW_UP = "follow_up"
-
-
-class Escalation(StrEnum):
-    """A step of the ladder. A closed list."""
-
-    REMIND = "remind"
-    NEXT_AGENT = "next_agent"
-    MANAGER = "manager"
-    POOL = "pool"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What is done at so many per cent of the time; `pool` is where a lead goes, for a step that moves it to one."""
-
-    at: int
-    do: Escalation
-    pool: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Sla:
-    """A promise on a lead's owner: within `minutes`, of the agent's working time or of the wall's.
-
-    `warn` are per cents of the time at which the owner is warned, `counts` what keeps the promise, `max_hops` how often a lead moves at
-    most.
-    """
-
-    name: str
-    clock: SlaClock
-    minutes: int
-    working: bool = True
-    warn: tuple[int, ...] = ()
-    ladder: tuple[Step, ...] = ()
-    counts: tuple[str, ...] = ()
-    max_hops: int = 3
-
-
 @dataclass(frozen=True, slots=True)
 class Reroute:
-    """Moves an owned lead that was scored again, out of one of these pools (any, where there are none): to a pool, None is by the rules."""
+    """Moves an owned lead that was scored again, out of one of these pools (any, where there are none): to a pool, None is by the rules.
+
+    A lead that was moved on `max_hops` times stays.
+    """
 
     when: Condition
     sources: tuple[str, ...] = ()
     to: str | None = None
+    max_hops: int = HOPS
     path: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """A calendar that the document names: an IANA zone, working hours (None: always), and calendars of holidays (DE-BY) and dates."""
+
+    zone: str = "UTC"
+    hours: Week | None = None
+    holidays: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +150,7 @@ class Match:
 
     rule: str | None
     pool: str
+    failed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -183,7 +158,8 @@ class Policy:
     """Pools, and the rules that choose one: the first that matches, else the default pool.
 
     `routed` are the qualifications whose leads are routed at all; `facts` are those that it declares itself. A policy is taken as it is:
-    `lint` judges it.
+    `lint` judges it. `holidays` are the dates, with names, of the calendars of holidays that its timetables keep, copied when the policy
+    was activated; of one that never was there are none.
     """
 
     version: int
@@ -196,6 +172,8 @@ class Policy:
     definitions: Definitions | None = field(default=None, compare=False)
     slas: Mapping[str, Sla] = field(default_factory=dict)
     reroute: tuple[Reroute, ...] = ()
+    timetables: Mapping[str, Timetable] = field(default_factory=dict)
+    holidays: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def match(self, facts: Facts) -> Match:
         """Costs no more than the rules that can match these facts: the others are ruled out by indexes, all at once."""
@@ -224,6 +202,23 @@ class Policy:
         """The pools in which an assignment that ends so gives its count and its turn back."""
         return tuple(name for name, pool in self.pools.items() if reason in pool.returns)
 
+    def promises(self, pool: str, rule: str | None) -> tuple[Sla, ...]:
+        """The service levels of a lead in a pool: of the rule that sent it, then of the pool, each once."""
+        asking = (self.rule(rule), self.pools.get(pool))
+        named = dict.fromkeys(name for one in asking if one for name in one.sla)
+        return tuple(self.slas[name] for name in named if name in self.slas)
+
+    def stickiness(self, pool: str) -> Stickiness | None:
+        """How a pool keeps owners; None for one that does not, or is not there."""
+        found = self.pools.get(pool)
+        return found.sticky if found else None
+
+    def rerouted(self, facts: Facts, pool: str) -> Reroute | None:
+        """The first re-routing that takes a lead out of this pool, given its facts and what changed about them (`facts.MOVED`)."""
+        leaving = [one for one in self.reroute if not one.sources or pool in one.sources]
+        extended = self.extend(facts) if leaving else facts
+        return next((one for one in leaving if one.when(extended)), None)
+
     def ways(self, pool: str) -> tuple[str, ...]:
         """The pool, and those that it overflows to, in order."""
         found = self.pools.get(pool)
@@ -231,6 +226,14 @@ class Policy:
 
     def with_version(self, version: int) -> Policy:
         return replace(self, version=version)
+
+    @cached_property
+    def calendars(self) -> Mapping[str, Agent]:
+        """Its calendars by name, in the form in which working time is asked."""
+        return {
+            name: named_calendar(one.zone, one.hours, days_off(one.holidays, self.holidays))
+            for name, one in self.timetables.items()
+        }
 
     @cached_property
     def _set(self) -> RuleSet:

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.router.domain.policy.document import ALWAYS
-from services.router.domain.policy.values import Hold, Policy, Pool, Reroute, Rule, Sla, Sticky, Strategy, StrategyKind
+from services.router.domain.agent import Settings
+from services.router.domain.policy.document import ALWAYS, MINUTE
+from services.router.domain.policy.values import (
+    AGEING,
+    Hold,
+    Policy,
+    Pool,
+    Reroute,
+    Rule,
+    Sticky,
+    Strategy,
+    StrategyKind,
+    Timetable,
+)
+from services.router.domain.sla import Origin, Sla
+from services.router.domain.sla.levels import GRACE, HOPS
 
 
 def to_document(policy: Policy) -> dict[str, Any]:
@@ -20,7 +34,11 @@ def to_document(policy: Policy) -> dict[str, Any]:
         "pools": {name: _pool(pool) for name, pool in policy.pools.items()},
         "rules": [_rule(rule) for rule in policy.rules],
         "default": policy.default_pool,
-        **_filled(slas={name: _sla(sla) for name, sla in policy.slas.items()}, reroute=[_reroute(one) for one in policy.reroute]),
+        **_filled(
+            slas={name: _sla(sla) for name, sla in policy.slas.items()},
+            calendars={name: _calendar(one) for name, one in policy.timetables.items()},
+            reroute=[_reroute(one) for one in policy.reroute],
+        ),
     }
 
 
@@ -36,6 +54,7 @@ def _pool(pool: Pool) -> dict[str, Any]:
         returns=sorted(pool.returns),
         hold=_hold(pool.hold),
         sla=list(pool.sla),
+        needs_presence=pool.needs_presence,
     )
 
 
@@ -48,6 +67,7 @@ def _strategy(pool: Pool) -> dict[str, Any]:
             "to": strategy.to or "all",
             "seconds": strategy.seconds,
             "fallback": strategy.fallback and strategy.fallback.value,
+            **_filled(counts=strategy.counts),
         }
         return {"kind": "claim", **claim}
     return {"kind": strategy.kind.value, **_filled(percent=dict(pool.percent))}
@@ -65,7 +85,8 @@ def _sticky(sticky: Sticky) -> dict[str, Any]:
 
 
 def _hold(hold: Hold) -> dict[str, Any]:
-    return _filled(ageing_points_per_hour=hold.ageing_points_per_hour, promise_minutes=hold.promise_minutes)
+    ageing = hold.ageing_points_per_hour
+    return _unless(AGEING, ageing_points_per_hour=ageing) | _filled(promise_minutes=hold.promise_minutes)
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
@@ -81,19 +102,37 @@ def _rule(rule: Rule) -> dict[str, Any]:
 def _sla(sla: Sla) -> dict[str, Any]:
     return {
         "clock": sla.clock.value,
-        "minutes": sla.minutes,
-        "time": "working" if sla.working else "wall",
+        "minutes": sla.seconds // MINUTE,
+        "time": sla.time,
+        **_unless(Origin.RECEIPT, origin=sla.origin),
         **_filled(
+            absent=sla.absent and sla.absent.value,
             warn=list(sla.warn),
-            ladder=[{"at": step.at, "do": step.do.value, **_filled(pool=step.pool)} for step in sla.ladder],
-            counts=list(sla.counts),
+            ladder=[{"at": rung.at, "do": rung.do.value, **_filled(pool=rung.pool)} for rung in sla.ladder],
+            counts=sorted(sla.counts),
         ),
         "max_hops": sla.max_hops,
+        **_unless(GRACE // MINUTE, grace_minutes=sla.grace // MINUTE),
     }
 
 
+def _calendar(calendar: Timetable) -> dict[str, Any]:
+    written = Settings(zone=calendar.zone, hours=calendar.hours, holidays=calendar.holidays).to_document()
+    return {name: written[name] for name in ("zone", "hours", "holidays") if name in written}
+
+
 def _reroute(reroute: Reroute) -> dict[str, Any]:
-    return {"when": reroute.when.text, **_filled(**{"from": list(reroute.sources)}), "to": reroute.to or "rules"}
+    return {
+        "when": reroute.when.text,
+        **_filled(**{"from": list(reroute.sources)}),
+        "to": reroute.to or "rules",
+        **_unless(HOPS, max_hops=reroute.max_hops),
+    }
+
+
+def _unless(default: object, **parts: Any) -> dict[str, Any]:
+    """For a part whose default is not the empty one."""
+    return {name: part for name, part in parts.items() if part != default}
 
 
 def _filled(**parts: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ MAX_SECONDS = 366 * 86_400
 MAX_PERCENT = 10_000
 MAX_STEPS = 20
 MAX_HOPS = 100
+HOPS, GRACE = 3, 300  # where a service level does not say otherwise
 
 
 class SlaClock(StrEnum):
@@ -89,8 +90,8 @@ class Sla:
     warn: tuple[int, ...] = ()
     ladder: tuple[Rung, ...] = ()
     counts: frozenset[str] = frozenset()
-    max_hops: int = 3
-    grace: int = 300
+    max_hops: int = HOPS
+    grace: int = GRACE
 
     @property
     def allowed(self) -> timedelta:

@@ -11,8 +11,9 @@ from uuid import UUID
 import pytest
 
 from services.router.domain import Entry, GroupState, decide_in_pool
-from services.router.handlers.desk import Desk, Memory
-from services.router.store import Lead
+from services.router.domain.lead import Case, View
+from services.router.handlers.memory import Memory
+from services.router.handlers.work import Work
 from tests.support.checks import router_violations
 from tests.support.installation import Installation
 from tests.support.office import Office, leads, members, offices, rule, scored, stage
@@ -89,11 +90,11 @@ async def every_decision_can_be_made_again(office: Office) -> None:
                 assert row["counters"]["open"] == [decision.winner.open, decision.winner.open_cap]
 
 
-def again(row: dict[str, Any]) -> Lead:
+def again(row: dict[str, Any]) -> View:
     """The lead as it was decided. Of an erased one the facts are gone: its pool was chosen, and the rest is the ledger's."""
     facts = dict(row["facts"])
     known = {name: facts.pop(name) for name in ("points", "grade", "qualification") if name in facts}
-    return Lead(row["lead_id"], facts=facts, **known)
+    return View(row["lead_id"], facts, known.get("points", 0), known.get("grade", ""), known.get("qualification", ""))
 
 
 async def test_policies_change_while_leads_come(installation: Installation) -> None:
@@ -144,9 +145,9 @@ async def test_a_fresh_replica_folds_to_what_another_remembers(installation: Ins
         remembered = {id: state.snapshot() for id, state in one.database.memory[Memory].states.items() if state.number}
 
         async def folded(uow: Any) -> dict[int, Any]:
-            desk = await Desk.open(uow)
-            await desk.lock(desk.active.groups)
-            return {id: state.snapshot() for id, state in desk.states.items() if state.number}
+            work = await Work.open(uow)
+            await work.lock(work.active.groups)
+            return {id: state.snapshot() for id, state in work.states.items() if state.number}
 
         found = await fresh.do(folded)
         for snapshot in (*remembered.values(), *found.values()):
@@ -162,13 +163,14 @@ async def test_what_a_failed_transaction_decided_is_forgotten(installation: Inst
         [lost] = leads(1)
         with pytest.raises(RuntimeError, match="after all was decided"):  # noqa: PT012 - the block is what fails
             async with one.database.begin() as uow:
-                desk = await Desk.open(uow)
-                await desk.lock(desk.active.groups)
+                work = await Work.open(uow)
+                await work.lock(work.active.groups)
+                desk = work.desk
                 message = scored(lost, product="pro")
-                lead = Lead(lost, facts=message.data.facts, points=50, grade="B", qualification="sales_qualified")
+                lead = Case(lost, facts=message.data.facts, points=50, grade="B", qualification="sales_qualified")
                 desk.add(lead)
                 desk.decide(lead, desk.match(lead), message.as_cause)
-                await desk.write()
+                await work.write()
                 raise RuntimeError("after all was decided")
         await in_turn(one, leads(12))
         assert await router_violations(installation.admin_dsn) == []

@@ -130,7 +130,7 @@ class History:
 async def test_every_decision_of_a_random_history_is_made_again_and_explained_for_everybody(
     office: Office, clock: SetClock, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    monkeypatch.setattr("services.router.handlers.desk.SNAPSHOT_EVERY", 15)
+    monkeypatch.setattr("services.router.handlers.work.SNAPSHOT_EVERY", 15)
     history = History(office, clock, seed)
     await history.open()
     for number in range(90):

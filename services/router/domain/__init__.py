@@ -20,6 +20,7 @@ from services.router.domain.decision import (
     decide_in_pool,
     facts_of,
     match_lead,
+    place,
     reject,
 )
 from services.router.domain.ledger import (
@@ -154,6 +155,7 @@ __all__ = [
     "pause_changed",
     "period_at",
     "periods_at",
+    "place",
     "place_of",
     "presence_changed",
     "read_csv",

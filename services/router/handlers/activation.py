@@ -103,7 +103,8 @@ async def _settle_queues(uow: UnitOfWork, active: ActivePolicy, cause: Cause) ->
     stranded = await store.lock_leads(uow, await store.queued_outside(uow, active.policy.pools))
     moves = {id: desk.match(lead) for id, lead in stranded.items()}
     waiting |= {match.pool for match in moves.values()}
-    await store.move_queue(uow, [(id, match.pool, match.rule) for id, match in moves.items()])
+    if moves:
+        await store.move_queue(uow, [(id, match.pool, match.rule) for id, match in moves.items()])
     await store.rank_pools(uow, {name: active.policy.pools[name].hold.ageing_points_per_hour for name in waiting})
     await work.lock({active.group_of_pool[pool] for pool in waiting})
     await drain(work, waiting, cause)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.router.domain import (
     PARTS,
     Counters,
+    Decision,
     Gate,
     GroupState,
     Match,
@@ -23,11 +26,11 @@ from services.router.domain import (
     Winner,
     decide,
     decide_in_pool,
-    in_order,
     match_lead,
+    place,
     reject,
-    restore,
 )
+from services.router.domain.lead import rank_of
 from shared.rules import compile_rule
 from tests.unit.router.documents import LEAD_FACTS
 from tests.unit.router.worlds import ALead, an_agent
@@ -131,30 +134,39 @@ def test_time_that_went_back_counts_as_the_last_time() -> None:
     assert decide(LEAD, POLICY, state, NOW).now == NOW + timedelta(hours=1)
 
 
-@dataclass(frozen=True)
-class AWaiting:
-    lead_id: UUID
-    points: int
-    queued_at: datetime
+@given(
+    points=st.lists(st.integers(-100, 200), min_size=2, max_size=6),
+    ages=st.lists(st.integers(0, 100_000), min_size=6, max_size=6),
+    ageing=st.integers(0, 50),
+    later=st.integers(0, 10**6),
+)
+def test_a_queue_is_in_the_order_of_points_and_of_what_waiting_is_worth_at_any_moment(
+    points: list[int], ages: list[int], ageing: int, later: int
+) -> None:
+    waiting = [(one, NOW + timedelta(seconds=age)) for one, age in zip(points, ages, strict=False)]
+    now = NOW + timedelta(seconds=100_000 + later)
+    by_rank = sorted(waiting, key=lambda one: -rank_of(*one, ageing))
+    worth = [one * 3600 + ageing * (now - since).total_seconds() for one, since in by_rank]
+    assert all(a >= b - 0.001 * ageing for a, b in pairwise(worth))
 
 
-def test_a_queue_is_decided_best_and_oldest_first() -> None:
-    later = NOW + timedelta(seconds=1)
-    ordered = [
-        AWaiting(UUID(int=9), 90, later),
-        AWaiting(UUID(int=8), 50, NOW),
-        AWaiting(UUID(int=1), 50, later),
-        AWaiting(UUID(int=2), 50, later),
-    ]
-    assert in_order(reversed(ordered)) == ordered
+def test_a_lead_that_waits_is_passed_only_by_better_ones_that_came_soon_enough() -> None:
+    """The stated bound: a lead of p points is behind none that came (P - p) / ageing hours after it, P being the most points."""
+    poor, ageing = rank_of(10, NOW, 5), 5
+    assert rank_of(100, NOW + timedelta(hours=18, seconds=-1), ageing) > poor
+    assert rank_of(100, NOW + timedelta(hours=18, seconds=1), ageing) < poor
 
 
 # -- Restoring -------------------------------------------------------------------------------------------------------------------
 
 
+def back(agent_id: UUID, pool: str, state: GroupState, now: datetime) -> Decision | None:
+    return place(LEAD, agent_id, pool, state, now, how=Outcome.RESTORED)
+
+
 def test_a_lead_goes_back_without_a_turn() -> None:
     state = a_state(open_cap=5)
-    decision = restore(LEAD, ANN, "north", state, NOW)
+    decision = back(ANN, "north", state, NOW)
     assert decision is not None
     assert (decision.outcome, decision.pool, decision.rule) == (Outcome.RESTORED, "north", None)
     assert decision.winner == Winner(
@@ -169,10 +181,10 @@ def test_a_lead_goes_back_without_a_turn() -> None:
 
 
 def test_it_does_not_go_back_to_one_who_may_not_receive() -> None:
-    assert restore(LEAD, BEN, "north", a_state(ben_active=False), NOW) is None
-    assert restore(LEAD, ANN, "north", a_state(open_cap=0), NOW) is None
-    assert restore(LEAD, ANN, "north", a_state(daily_cap=0), NOW) is None
-    assert restore(LEAD, UUID(int=3), "north", a_state(), NOW) is None, "nobody of that pool"
-    assert restore(LEAD, ANN, "empty", a_state(), NOW) is None
+    assert back(BEN, "north", a_state(ben_active=False), NOW) is None
+    assert back(ANN, "north", a_state(open_cap=0), NOW) is None
+    assert back(ANN, "north", a_state(daily_cap=0), NOW) is None
+    assert back(UUID(int=3), "north", a_state(), NOW) is None, "nobody of that pool"
+    assert back(ANN, "empty", a_state(), NOW) is None
     with pytest.raises(NotInGroup):
-        restore(LEAD, ANN, "other", a_state(), NOW)
+        back(ANN, "other", a_state(), NOW)

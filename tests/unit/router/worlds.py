@@ -36,8 +36,8 @@ from services.router.domain import (
     ended,
     leave_changed,
     pause_changed,
+    place,
     presence_changed,
-    restore,
 )
 from services.router.domain.policy import Strategy, StrategyKind
 
@@ -56,6 +56,7 @@ class ALead:
     points: int = 50
     grade: str = "B"
     qualification: str = "sales"
+    scored: Mapping[str, Any] = field(default_factory=dict)
 
 
 def an_agent(
@@ -130,7 +131,7 @@ class Play:
         """Gives a lead back to somebody: within the caps, and without a turn for anybody."""
         pools, agent_id, before = sorted(self.state.counters()), self.pick(number), self.state.counters()
         pool, lead = pools[number % len(pools)], ALead(UUID(int=9_000 + len(self.ledger)))
-        decision = restore(lead, agent_id, pool, self.state, self.now)
+        decision = place(lead, agent_id, pool, self.state, self.now, how=Outcome.RESTORED)
         if decision is None:
             assert agent_id not in before[pool] or not self.state.availability(agent_id, self.now).available
             return

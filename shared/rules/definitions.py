@@ -39,17 +39,24 @@ class Definitions:
         self.vocabulary = Vocabulary(self.vocabulary.names, {name: rule.nodes for name, rule in self.rules.items()})
 
     def extend(self, facts: Facts) -> Facts:
-        """The facts, and of each definition whether it holds; one that cannot be evaluated is not there."""
+        """The facts, and of each definition whether it holds; one of which that cannot be told is not there."""
+        return self.examine(facts)[0]
+
+    def examine(self, facts: Facts) -> tuple[Facts, Mapping[str, str]]:
+        """As `extend`, and of the definitions that failed (`Rule.judge`) why."""
         if not self.rules:
-            return facts
+            return facts, {}
         extended = dict(facts)
+        failed: dict[str, str] = {}
         for name, rule in self.rules.items():
-            held = rule.verdict(extended)
-            if isinstance(held, bool):
+            held, why = rule.judge(extended, failed)
+            if held is not None:
                 extended[name] = held
             else:
                 extended.pop(name, None)
-        return extended
+            if why:
+                failed[name] = why
+        return extended, failed
 
 
 def declared(mapping: object, path: str, vocabulary: Vocabulary) -> tuple[dict[str, Kind], list[Problem]]:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from shared.rules.comparisons import Comparison
+from shared.rules.engine import Unknown
 from shared.rules.rule import Rule
 from shared.rules.vocabulary import Facts, Lead, Vocabulary, reader
 
 _POINTS, _ORDER, _MEMBERS = ("==", "!=", "in"), ("<", "<=", ">", ">="), ("has",)
 Compared = list[tuple[int, Comparison]]  # the comparisons of one fact, each with the place of its rule
 Select = Callable[[Any], int]  # from a fact's value to the rules that it leaves
+Table = tuple[str, int, Select]  # a fact's name, the rules that are left where it is not known, and those for a value
 
 
 class RuleSet:
@@ -28,40 +30,66 @@ class RuleSet:
         self._all = (1 << len(self.rules)) - 1
         self._read = _reader(self.rules)
         self._tables = tuple(_tables(self.rules, self._all))
-        self._rests = {place: rule.rest.holds for place, rule in enumerate(self.rules) if rule.rest}
+        self._rests = {place: rule.rest.evaluate for place, rule in enumerate(self.rules) if rule.rest}
         self._plain = self._all & ~_bits(self._rests)
 
     def matching(self, facts: Facts) -> list[int]:
         """The places of the rules that match, ascending."""
-        lead = self._read(facts)
-        return list(self._matches(self._left(lead), lead))
+        lead, _ = self._read(facts)
+        return list(self._matches(self._left(lead, self._tables), lead, []))
 
     def first(self, facts: Facts) -> int | None:
         """The place of the first rule that matches."""
-        lead = self._read(facts)
-        return next(self._matches(self._left(lead), lead), None)
+        lead, _ = self._read(facts)
+        return next(self._matches(self._left(lead, self._tables), lead, []), None)
 
-    def _left(self, lead: Lead) -> int:
-        """The rules all of whose comparisons hold."""
+    def search(self, facts: Facts, failed: Collection[str] = ()) -> tuple[int | None, tuple[int, ...]]:
+        """The place of the first rule that matches, and of those before it the ones that failed (`Rule.judge`).
+
+        `failed` are definitions that did. Costs no more than `first` where nothing fails.
+        """
+        lead, odd = self._read(facts)
+        doubts: list[tuple[int, Unknown]] = []
+        found = next(self._matches(self._left(lead, self._tables), lead, doubts), None)
+        if not (doubts or odd or failed):
+            return found, ()
+        places = {place for place, doubt in doubts if doubt.name is None}
+        if wrong := {*odd, *failed}:
+            before = self._all if found is None else (1 << found) - 1
+            places.update(self._spoiled(lead, wrong, before))
+        return found, tuple(sorted(places))
+
+    def _spoiled(self, lead: Lead, wrong: Set[str], among: int) -> Iterator[int]:
+        """Of these rules those that are unknown by what is wrong with some facts, and not ruled out by what is known of others."""
+        left = among & self._left(lead, [table for table in self._tables if table[0] not in wrong])
+        for place, rule in enumerate(self.rules if left else ()):
+            if left >> place & 1 and not rule.names.isdisjoint(wrong) and isinstance(rule.evaluate(lead), Unknown):
+                yield place
+
+    def _left(self, lead: Lead, tables: Iterable[Table]) -> int:
+        """The rules all of whose comparisons hold, as far as these tables tell."""
         left = self._all
-        for name, absent, select in self._tables:
+        for name, absent, select in tables:
             value = lead.get(name)
             left &= absent if value is None else select(value)
             if not left:
                 return 0
         return left
 
-    def _matches(self, left: int, lead: Lead) -> Iterator[int]:
+    def _matches(self, left: int, lead: Lead, doubts: list[tuple[int, Unknown]]) -> Iterator[int]:
+        """Those that match among the rules that are left; `doubts` gets those of which that is unknown."""
         rests = self._rests
         while left:
             lowest = left & -left
             left ^= lowest
             place = lowest.bit_length() - 1
-            if lowest & self._plain or rests[place](lead):
+            if lowest & self._plain or (held := rests[place](lead)) is True:
                 yield place
+            elif held is not False:
+                doubts.append((place, held))
 
 
-def _reader(rules: Iterable[Rule]) -> Callable[[Facts], Lead]:
+def _reader(rules: Iterable[Rule]) -> Callable[[Facts], tuple[Lead, tuple[str, ...]]]:
     kinds: dict[str, Any] = {}
     for rule in rules:
         for name in rule.names:
@@ -74,8 +102,8 @@ def _reader(rules: Iterable[Rule]) -> Callable[[Facts], Lead]:
 # -- Tables ----------------------------------------------------------------------------------------------------------------------
 
 
-def _tables(rules: Sequence[Rule], every: int) -> Iterator[tuple[str, int, Select]]:
-    """For each fact and way of comparing it: its name, the rules that are left where it is not known, and those for a value."""
+def _tables(rules: Sequence[Rule], every: int) -> Iterator[Table]:
+    """One for each fact and way of comparing it."""
     for ops, select_by in ((_POINTS, _by_point), (_ORDER, _by_order), (_MEMBERS, _by_member)):
         compared: dict[str, Compared] = defaultdict(list)
         for place, rule in enumerate(rules):

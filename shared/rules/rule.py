@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cached_property
 
 from shared.rules.cases import Cases, cases_of
@@ -14,9 +15,10 @@ from shared.rules.faults import Fault, RuleError
 from shared.rules.messages import read_faults
 from shared.rules.source import Source
 from shared.rules.tree import Node, Tree, asked_names
-from shared.rules.vocabulary import KNOWN, MAX_CHARACTERS, MAX_TEXTS, Facts, Kind, Lead, Vocabulary, reader
+from shared.rules.vocabulary import KNOWN, MAX_CHARACTERS, MAX_TEXTS, Facts, Kind, Vocabulary, reader
 
 MAX_RULE = 2_000
+_NOTHING: Mapping[str, str] = {}
 
 
 class Rule:
@@ -32,7 +34,8 @@ class Rule:
         self._tree = tree
         self.names = frozenset(name.removeprefix(KNOWN) for node in nodes for name in asked_names(node))
         self._read = reader(vocabulary, self.names)
-        self._evaluate = translate(nodes, tree, vocabulary)
+        self.evaluate = translate(nodes, tree, vocabulary)
+        """True, false or Unknown, of facts that were read for a vocabulary already: for asking many rules of one lead."""
         comparisons = [(node, comparison(node, vocabulary)) for node in nodes]
         self.conjuncts = tuple(found for _, found in comparisons if found)
         others = tuple(node for node, found in comparisons if not found)
@@ -42,20 +45,34 @@ class Rule:
             self.rest = Rule(text, vocabulary, tree, others) if others else None
 
     def __call__(self, facts: Facts) -> bool:
-        return self._evaluate(self._read(facts)) is True
-
-    def holds(self, lead: Lead) -> bool:
-        """As calling it, with facts that were read for a vocabulary already: for asking many rules of one lead."""
-        return self._evaluate(lead) is True
+        return self.evaluate(self._read(facts)[0]) is True
 
     def verdict(self, facts: Facts) -> bool | str:
-        """True or false, or why it could not be evaluated, for a person."""
-        found = self._evaluate(self._read(facts))
+        """True or false, or why neither can be told, for a person."""
+        lead, odd = self._read(facts)
+        found = self.evaluate(lead)
         if not isinstance(found, Unknown):
             return found is True
-        if found.name and facts.get(found.name) is not None:
-            return f"`{found.name}` is not {_KINDS[self.vocabulary.names[found.name]]}"
-        return found.reason
+        return self._said_of(found.name) if found.name in odd else found.reason
+
+    def judge(self, facts: Facts, failed: Mapping[str, str] = _NOTHING) -> tuple[bool | None, str | None]:
+        """True, false, or None where neither can be told; and of a rule that failed why, for a person.
+
+        It failed where something is wrong, a fact of another kind or too many steps, and not where it only asks what is not known of the
+        lead. `failed` are definitions that did, each with its reason.
+        """
+        lead, odd = self._read(facts)
+        found = self.evaluate(lead)
+        if not isinstance(found, Unknown):
+            return found is True, None
+        if wrong := self.names.intersection((*odd, *failed)):
+            name = found.name if found.name in wrong else min(wrong)
+            return None, f"`{name}` cannot be evaluated: {failed[name]}" if name in failed else self._said_of(name)
+        return None, None if found.name else found.reason
+
+    def _said_of(self, name: str) -> str:
+        """Of a fact that is of another kind."""
+        return f"`{name}` is not {_KINDS[self.vocabulary.names[name]]}"
 
     @cached_property
     def cases(self) -> Cases | None:

@@ -90,8 +90,9 @@ def name_fault(name: str) -> str | None:
 # -- Facts as the rules see them -------------------------------------------------------------------------------------------------
 
 
-def reader(vocabulary: Vocabulary, names: Iterable[str]) -> Callable[[Facts], Lead]:
+def reader(vocabulary: Vocabulary, names: Iterable[str]) -> Callable[[Facts], tuple[Lead, tuple[str, ...]]]:
     """A function that takes out of a lead's facts those of some names, each in its kind; what is missing or of another kind is left out.
+    Beside them it gives the names of those that are of another kind.
 
     Numbers become floats, as CEL's doubles: a whole number beyond 2**53 is the nearest that there is. One that is not finite is left out,
     and so is a truth value where a number is declared. A text has at most MAX_CHARACTERS; a list
@@ -99,18 +100,23 @@ def reader(vocabulary: Vocabulary, names: Iterable[str]) -> Callable[[Facts], Le
     """
     plan = tuple((name, *_READERS[vocabulary.names[name]]) for name in sorted(names))
 
-    def read(facts: Facts) -> Lead:
+    def read(facts: Facts) -> tuple[Lead, tuple[str, ...]]:
         lead: Lead = {}
+        odd: tuple[str, ...] = ()
         for name, exact, convert in plan:
             value = facts.get(name)
             if value.__class__ is exact:
                 if exact is bool or len(value) <= MAX_CHARACTERS:  # type: ignore[arg-type]
                     lead[name] = value
+                else:
+                    odd += (name,)
             elif value is not None:
                 value = convert(value)
                 if value is not None:
                     lead[name] = value
-        return lead
+                else:
+                    odd += (name,)
+        return lead, odd
 
     return read
 

@@ -67,7 +67,7 @@ def facts_of(lead: dict[str, Any]) -> dict[str, Any]:
 def test_every_fact_of_a_lead_is_in_the_vocabulary_and_of_its_kind(lead: dict[str, Any]) -> None:
     facts = facts_of(lead)
     assert facts.keys() <= FACTS.names.keys()
-    assert reader(FACTS, FACTS)(facts) == facts
+    assert reader(FACTS, FACTS)(facts) == (facts, ())
 
 
 def test_every_name_of_the_vocabulary_is_a_fact_that_leads_have() -> None:

@@ -88,6 +88,15 @@ async def test_a_draft_is_tried_on_facts_and_tells_who_would_be_next(office: Off
     assert (told["routed"], told["pool"], told["why"]) == (False, None, "Leads qualified as nurture are not routed.")
 
 
+async def test_rules_on_fractions_and_on_facts_of_another_kind_are_tried(office: Office, client: httpx.AsyncClient) -> None:
+    _, _, cid = await active_policy(office)
+    rules = [when("rich", "budget > 5", "west"), when("fits", "fit > 12.5 && letter == 'B' && number <= 2", "west")]
+    version = await drafted(client, {"pools": {"west": members(cid)}, "rules": rules, "default": "west"})
+    told = await preview(client, version, facts={"fit": 12.75, "letter": "B", "number": 2, "engagement": 0.25, "budget": "much"})
+    assert (told["rule"], told["facts_not_known"]) == ("fits", [])
+    assert [(one["matches"], one["unknown"]) for one in told["rules"]] == [(False, "`budget` is not a number"), (True, None)]
+
+
 async def test_members_that_only_the_draft_has_are_told_too(office: Office, client: httpx.AsyncClient) -> None:
     ann, ben, cid = await active_policy(office)
     dee = await office.agent("dee")

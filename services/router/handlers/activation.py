@@ -15,10 +15,9 @@ from services.router.domain import (
     GroupState,
     Policy,
     copy_calendars,
+    copy_holidays,
     groups_of,
-    holidays_named,
     members_document,
-    with_holidays,
 )
 from services.router.domain.desk import ActivePolicy, with_groups
 from services.router.handlers.queue import drain
@@ -35,7 +34,7 @@ async def take_effect(before: ActivePolicy, policy: Policy, uow: UnitOfWork, *, 
     Holds the policy's lock exclusively, so no decision is under way. Groups that change are closed and new ones opened with recounted
     counts and the entitlements of before; groups that stay keep their ledgers. The holidays of its calendars are copied here.
     """
-    policy = with_holidays(policy, copy_calendars(holidays_named(policy), uow.now.year))
+    policy = copy_holidays(policy, before.policy, uow.now.year)
     await store.activate_policy(uow, policy.version, members_document(policy), policy.holidays, by)
     after = await _regroup(uow, before, policy)
     await _settle_queues(uow, after, cause)

@@ -87,6 +87,34 @@ def test_verdicts_say_of_each_rule_whether_it_matches_or_why_it_cannot_be_told()
     assert said[1] == said[2] == "`budget` is not a number"
 
 
+def test_a_rule_that_cannot_be_evaluated_does_not_match_and_is_named() -> None:
+    rules = [
+        a_rule("country == 'DE' && budget > 5"),
+        a_rule("large && country == 'DE'"),
+        a_rule("tags.exists(t, tags.exists(u, t + u == 'x'))"),
+        {"name": "germany", "when": "country == 'DE'", "pool": "south"},
+        a_rule("budget > 7"),
+    ]
+    policy = a_policy(*rules, define={"large": "company_size >= 500"})
+    lead = {"country": "DE", "budget": "much", "company_size": "many", "tags": ["a"] * 110}
+    assert policy.match(lead) == Match("germany", "south", failed=tuple(rule["name"] for rule in rules[:3]))
+    assert policy.failures(lead) == (
+        (rules[0]["name"], "`budget` is not a number"),
+        (rules[1]["name"], "`large` cannot be evaluated: `company_size` is not a number"),
+        (rules[2]["name"], "takes too many steps"),
+    )
+    assert policy.match({**lead, "country": "FR"}) == Match(None, "south", failed=(rules[2]["name"], rules[4]["name"]))
+
+
+def test_a_rule_that_asks_what_is_not_known_has_not_failed() -> None:
+    policy = a_policy(
+        a_rule("budget > 5"), a_rule("big"), a_rule("country.startsWith('D')"), define={"big": "company_size >= 500"}
+    )
+    for lead in ({}, {"country": "FR"}, {"budget": 1}, {"company_size": 3, "country": "DE"}):
+        assert policy.match(lead).failed == ()
+        assert policy.failures(lead) == ()
+
+
 def test_a_thousand_rules_cost_hardly_more_than_ten() -> None:
     """By what is evaluated and not by the clock: of rules that compare facts with constants nothing is left to evaluate."""
     rules = [{"name": f"r{n}", "when": f"product == 'p{n}' && budget > {n}", "pool": "north"} for n in range(1_000)]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.router.domain import Policy, from_document, lint, read_draft, to_document
-from services.router.domain.policy import Feature, Hold, Sticky, Timetable, holidays_named, unsupported, with_holidays
+from services.router.domain.policy import Feature, Hold, Sticky, Timetable, copy_holidays, unsupported, with_holidays
 from services.router.domain.sla import Calendars, Holding, start, status
 from services.router.domain.strategies.sticky import Key, Owner, OwnerState, Verdict, stick
 from tests.unit.router.documents import AGENTS, ANN, FACTS, WHOLE, a_document, a_rule
@@ -94,12 +94,23 @@ def test_a_service_level_goes_by_a_calendar_of_the_policy() -> None:
 
 def test_the_dates_of_holidays_are_those_that_were_copied() -> None:
     policy = a_policy(calendars={"support": SUPPORT, "always": {"zone": "UTC"}})
-    assert holidays_named(policy) == {"DE-BY", "2026-12-24"}
+    copied = copy_holidays(policy, policy, 2026)
+    assert set(copied.holidays) == {"DE-BY"}
+    assert copied.calendars["support"].days_off["2027-01-06"].endswith("DE-BY")  # Epiphany, in three of sixteen states
+    assert "2027-10-31" not in copied.calendars["support"].days_off  # a holiday of others
     assert dict(policy.calendars["support"].days_off) == {"2026-12-24": "a day off"}
     kept = with_holidays(policy, {"DE-BY": {"2026-01-01": "a day that was copied"}})
     assert dict(kept.calendars["support"].days_off) == {"2026-01-01": "a day that was copied, DE-BY", "2026-12-24": "a day off"}
     assert kept.calendars["always"].settings.hours is None
     assert kept.calendars["support"].zone == "Europe/Berlin"
+
+
+def test_a_calendar_of_holidays_that_is_no_more_keeps_the_dates_that_were_copied() -> None:
+    draft = read_draft(a_document(calendars={"support": {"zone": "UTC", "holidays": ["ATLANTIS"]}}), FACTS)
+    assert [one.path for one in draft.problems] == ["/calendars/support/holidays/0"]
+    active = with_holidays(draft.policy, {"ATLANTIS": {"2026-02-03": "Founding Day"}, "gone": {"2026-02-04": "nobody's"}})
+    again = copy_holidays(draft.policy, active, 2027)
+    assert dict(again.calendars["support"].days_off) == {"2026-02-03": "Founding Day, ATLANTIS"}
 
 
 def test_a_calendar_is_written_as_it_was_read() -> None:

@@ -21,7 +21,7 @@ def engine_says(text: str, facts: dict[str, Any]) -> object:
     """True, False or None for unknown: the whole rule evaluated by the engine."""
     tree = Tree(parse(Source(text).cel, VOCABULARY).serialize())
     evaluate = load(tree.serialize(tree.root), VOCABULARY, asked_names(tree.root))
-    found = evaluate(reader(VOCABULARY, VOCABULARY)(facts))
+    found = evaluate(reader(VOCABULARY, VOCABULARY)(facts)[0])
     return None if isinstance(found, Unknown) else found
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.rules import Comparison, Kind, RuleSet, Vocabulary, compile_rule
+from shared.rules import Comparison, Definitions, Kind, Rule, RuleSet, Vocabulary, compile_rule
 from tests.unit.rules.expressions import VOCABULARY, deterministic, leads, plain_rules, rules
 
 many = st.lists(st.one_of(plain_rules(), plain_rules(), rules(2)), max_size=6)
@@ -22,6 +22,86 @@ def test_a_set_matches_what_its_rules_match(texts: list[str], facts: dict[str, A
     several = RuleSet(compiled)
     assert several.matching(facts) == each
     assert several.first(facts) == (each[0] if each else None)
+
+
+@deterministic
+@given(many, leads)
+def test_a_search_tells_the_rules_that_failed_before_the_first_that_matches(texts: list[str], facts: dict[str, Any]) -> None:
+    compiled = [compile_rule(text, VOCABULARY) for text in texts]
+    found, failed = RuleSet(compiled).search(facts)
+    assert found == RuleSet(compiled).first(facts)
+    before = compiled[:found]
+    assert set(failed) <= {place for place, rule in enumerate(before) if rule.judge(facts)[1]}
+    sure = (place for place, rule in enumerate(before) if rule.judge(facts)[1] and not missing(rule, facts))
+    assert set(failed) >= set(sure)
+
+
+def missing(rule: Rule, facts: dict[str, Any]) -> set[str]:
+    """The facts that it asks for and the lead does not have."""
+    return {name for name in rule.names if facts.get(name) is None}
+
+
+@pytest.mark.parametrize(
+    ("text", "facts", "why"),
+    [
+        ("budget > 5", {"budget": "much"}, "`budget` is not a number"),
+        ("budget > 5", {"budget": float("nan")}, "`budget` is not a number"),
+        ("'a' in tags", {"tags": "a"}, "`tags` is not a list of at most 1000 texts"),
+        ("country == 'DE'", {"country": "D" * 10_001}, "`country` is not a text of at most 10000 characters"),
+        ("country == 'DE' && budget > 5", {"country": "DE", "budget": "much"}, "`budget` is not a number"),
+        ("!tags.exists(t, tags.exists(u, t + u == 'x'))", {"tags": ["a"] * 110}, "takes too many steps"),
+        (
+            "has_email && tags.exists(t, tags.exists(u, t + u == 'x'))",
+            {"has_email": True, "tags": ["a"] * 110},
+            "takes too many steps",
+        ),
+        ("budget > 5", {}, None),  # not known is nothing wrong
+        ("budget > 5", {"budget": None}, None),
+        ("budget > 5", {"budget": 5}, None),
+        ("country == 'DE' && budget > 5", {"country": "FR", "budget": "much"}, None),
+        ("country == 'DE' || budget > 5", {"country": "DE", "budget": "much"}, None),
+        ("known(budget) && budget > 5", {"budget": "much"}, None),
+        ("country == 'DE'", {"budget": "much"}, None),
+    ],
+)
+def test_a_rule_fails_where_something_is_wrong_and_not_where_something_is_not_known(
+    text: str, facts: dict[str, Any], why: str | None
+) -> None:
+    rule = compile_rule(text, VOCABULARY)
+    assert rule.judge(facts)[1] == why
+    last = compile_rule("true", VOCABULARY)
+    place = 0 if rule(facts) else 1
+    assert RuleSet([rule, last]).search(facts) == (place, (0,) if why else ())
+
+
+def test_a_rule_behind_the_one_that_matches_is_not_asked() -> None:
+    several = RuleSet([compile_rule(text, VOCABULARY) for text in ("has_email", "budget > 5")])
+    assert several.search({"has_email": True, "budget": "much"}) == (0, ())
+    assert several.search({"has_email": False, "budget": "much"}) == (None, (1,))
+
+
+def test_a_rule_that_asks_a_failed_definition_fails_with_its_reason() -> None:
+    define = Definitions(
+        {"large": "budget > 5", "huge": "large && company_size > 9"}, VOCABULARY.plus({"company_size": Kind.NUMBER})
+    )
+    extended, failed = define.examine({"budget": "much", "company_size": 10})
+    assert failed == {"large": "`budget` is not a number", "huge": "`large` cannot be evaluated: `budget` is not a number"}
+    assert "large" not in extended
+    rule = compile_rule("huge || country == 'DE'", define.vocabulary)
+    assert rule.judge(extended, failed) == (
+        None,
+        "`huge` cannot be evaluated: `large` cannot be evaluated: `budget` is not a number",
+    )
+    assert RuleSet([rule]).search(extended, failed) == (None, (0,))
+    assert RuleSet([rule]).search({**extended, "country": "DE"}, failed) == (0, ())
+    assert define.examine({"company_size": 10})[1] == {}
+
+
+def test_where_nothing_fails_nothing_more_is_evaluated() -> None:
+    several = RuleSet([compile_rule("country.startsWith('D')", VOCABULARY), compile_rule("budget > 5 && has_email", VOCABULARY)])
+    several.__dict__["rules"] = ()  # what would be asked again
+    assert several.search({"country": "FR", "budget": 6, "has_email": True}) == (1, ())
+    assert several.search({"country": "FR"}) == (None, ())
 
 
 @deterministic

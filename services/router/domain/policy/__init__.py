@@ -5,7 +5,7 @@ from services.router.domain.policy.document import Draft, InvalidPolicy, agent_i
 from services.router.domain.policy.facts import AGENT, COVERS, Profile, of_lead, of_match
 from services.router.domain.policy.first_form import in_second_form, is_first
 from services.router.domain.policy.groups import groups_of
-from services.router.domain.policy.holidays import holidays_named, with_holidays
+from services.router.domain.policy.holidays import copy_holidays, with_holidays
 from services.router.domain.policy.membership import enrol, joined_and_left, members_document, with_members
 from services.router.domain.policy.requirement import Requirement
 from services.router.domain.policy.schema import SCHEMA
@@ -52,11 +52,11 @@ __all__ = [
     "Timetable",
     "Unreadable",
     "agent_id",
+    "copy_holidays",
     "differences",
     "enrol",
     "from_document",
     "groups_of",
-    "holidays_named",
     "in_second_form",
     "is_first",
     "joined_and_left",

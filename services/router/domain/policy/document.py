@@ -175,13 +175,15 @@ class _Reading:
                 yield Reroute(when, tuple(parts.get("from", [])), to, parts.get("max_hops", HOPS), path)
 
     def _timetables(self, calendars: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Timetable]]:
-        """A calendar is written as an agent's working time is, and read as one."""
+        """A calendar is written as an agent's working time is, and held against the same.
+
+        A library that does not know a calendar of holidays any more makes no active policy's calendar unreadable: its dates were copied.
+        """
         for name, parts in calendars.items():
-            try:
-                found = change_settings(Settings(name=name), parts)
-            except InvalidSettings as error:
-                self.problems += [Problem(f"/calendars/{escape(name)}{one.path}", one.message) for one in error.problems]
-            else:
+            wrong = _wrong_in(parts)
+            self.problems += [Problem(f"/calendars/{escape(name)}{one.path}", one.message) for one in wrong]
+            if all(one.path.startswith("/holidays/") for one in wrong):
+                found = Settings.from_document(parts)
                 yield name, Timetable(found.zone, found.hours, found.holidays)
 
 
@@ -246,6 +248,14 @@ def _sla(name: str, parts: Mapping[str, Any]) -> Sla:
         max_hops=parts.get("max_hops", HOPS),
         grace=parts.get("grace_minutes", GRACE // MINUTE) * MINUTE,
     )
+
+
+def _wrong_in(calendar: Mapping[str, Any]) -> Sequence[Problem]:
+    try:
+        change_settings(Settings(name="a calendar"), calendar)
+    except InvalidSettings as error:
+        return error.problems
+    return ()
 
 
 def _names(found: str | Sequence[str]) -> tuple[str, ...]:

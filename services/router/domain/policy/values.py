@@ -146,7 +146,11 @@ class Timetable:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The pool a lead belongs to, and the rule that said so; None is the default pool."""
+    """The pool a lead belongs to, and the rule that said so; None is the default pool.
+
+    `failed` are the rules before it that could not be evaluated, and so did not match: a fact is of another kind than declared, or they
+    take too many steps. One that asks what is not known of the lead is none of them.
+    """
 
     rule: str | None
     pool: str
@@ -177,8 +181,17 @@ class Policy:
 
     def match(self, facts: Facts) -> Match:
         """Costs no more than the rules that can match these facts: the others are ruled out by indexes, all at once."""
-        place = self._set.first(self.extend(facts))
-        return self._default if place is None else self._matches[place]
+        extended, wrong = self._examine(facts)
+        place, failed = self._set.search(extended, wrong)
+        found = self._default if place is None else self._matches[place]
+        return replace(found, failed=tuple(self.rules[one].name for one in failed)) if failed else found
+
+    def failures(self, facts: Facts) -> tuple[tuple[str, str], ...]:
+        """The rules that `match` names as failed, each with why, for a person."""
+        extended, wrong = self._examine(facts)
+        _, failed = self._set.search(extended, wrong)
+        rules = (self.rules[one] for one in failed)
+        return tuple((rule.name, why) for rule in rules if (why := rule.when.judge(extended, wrong)[1]))
 
     def verdicts(self, facts: Facts) -> tuple[tuple[Rule, bool | str], ...]:
         """Of each rule whether it matches, or why it could not be evaluated: for explaining, not for deciding."""
@@ -188,6 +201,9 @@ class Policy:
     def extend(self, facts: Facts) -> Facts:
         """The facts, and of each of the policy's definitions whether it holds."""
         return self.definitions.extend(facts) if self.definitions else facts
+
+    def _examine(self, facts: Facts) -> tuple[Facts, Mapping[str, str]]:
+        return self.definitions.examine(facts) if self.definitions else (facts, {})
 
     def rule(self, name: str | None) -> Rule | None:
         """The rule of that name; None where there is none any more, and for the default."""

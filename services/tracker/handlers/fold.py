@@ -38,7 +38,7 @@ from shared.telemetry import trace_id
 
 E = TypeVar("E", bound=Event)
 OWNERS = {topic.name: topic.owner for topic in TOPICS}
-TOLD = ActivityRecorded | LeadOffered | AssignmentAccepted | SlaWarned | SlaBreached
+TOLD = ActivityRecorded | AssignmentAccepted | SlaWarned | SlaBreached
 
 
 async def fold(messages: Sequence[Message[Event]], uow: UnitOfWork) -> None:
@@ -84,6 +84,8 @@ def _routed(message: Message[Event]) -> Routed | None:
             return _assigned(event, sequence)
         case LeadQueued():
             return Routed(event.lead_id, sequence, Routing.QUEUED, sequence, pool=event.pool)
+        case LeadOffered():
+            return Routed(event.lead_id, sequence, Routing.OFFERED, sequence, pool=event.pool)
         case LeadRejected():
             return Routed(event.lead_id, sequence, Routing.REJECTED, sequence)
         case AssignmentEnded():
@@ -104,6 +106,7 @@ def _assigned(event: LeadAssigned, sequence: int) -> Routed:
         agent_name=event.agent_name,
         pool=event.pool,
         assigned_at=event.assigned_at,
+        how=event.how,
     )
 
 

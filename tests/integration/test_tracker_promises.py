@@ -12,7 +12,7 @@ import pytest
 from services.tracker import store
 from services.tracker.store import Filter
 from shared.auth import Role
-from tests.integration.test_tracker import ALAN, GRACE, Tracker, fold, opened, running_tracker
+from tests.integration.test_tracker import ALAN, GRACE, Tracker, fold, negative, opened, running_tracker
 from tests.support.installation import Installation
 from tests.unit.tracker.stories import START, Story, ids
 
@@ -61,9 +61,11 @@ async def test_what_one_owner_accepted_the_next_has_not(tracker: Tracker) -> Non
         None,
         None,
     )
+    before = negative("acceptance")
     story.accepted("alan", seconds=-0.5)
     await tracker.tell(story)
     assert (await tracker.lead(story))["durations"]["assigned_to_accepted"] == 0.0, "clocks that disagree"
+    assert negative("acceptance") == before + 1
 
 
 async def test_a_lead_names_the_promises_that_were_broken(tracker: Tracker) -> None:

@@ -34,6 +34,7 @@ leads = Table(
     Column("agent_name", Text),
     Column("pool", Text),
     Column("assigned_at", TIMESTAMP(timezone=True)),
+    Column("how", Text),
     Column("first_assigned_at", TIMESTAMP(timezone=True)),
     Column("stage", Text, nullable=False, server_default="new"),
     Column("stage_at", TIMESTAMP(timezone=True)),
@@ -65,7 +66,7 @@ Index(
     leads.c.routing,
     leads.c.received_at,
     leads.c.lead_id,
-    postgresql_where=leads.c.routing.in_(("queued", "rejected", "ended")),
+    postgresql_where=leads.c.routing.in_(("queued", "offered", "rejected", "ended")),
 )
 
 Index("leads_merged_into_idx", leads.c.merged_into, postgresql_where=leads.c.merged_into.is_not(None))
@@ -82,6 +83,12 @@ timeline = Table(
     Column("data", JSONB, nullable=False),
     Column("causation", Text, nullable=False),
     Column("trace_id", Text, nullable=False),
+)
+Index(
+    "timeline_promises_idx",
+    timeline.c.type,
+    timeline.c.lead_id,
+    postgresql_where=timeline.c.type.in_(("AssignmentAccepted", "SlaBreached")),
 )
 
 erasures = Table(

@@ -25,7 +25,7 @@ from shared.bus.postgres import PostgresBus
 from shared.clock import SystemClock, uuid7_floor
 from shared.consumer import dispatch
 from shared.contracts.envelope import Message, unpack
-from shared.contracts.events import Contact, Event
+from shared.contracts.events import Contact, Event, LeadAssigned
 from shared.contracts.topics import LEADS_TRACKED, TAKES
 from shared.db import migrate
 from shared.db.uow import Database
@@ -123,12 +123,12 @@ def test_the_tracker_takes_what_the_drawing_says() -> None:
 
 # -- The fold ------------------------------------------------------------------------------------------------------------------
 
+ROUTED = ("queued", "offered", "assigned", "accepted", "warned", "breached", "ended", "rejected")
 KINDS = st.lists(
-    st.sampled_from(
-        ["scored", "queued", "assigned", "ended", "rejected", "touched", "recognised", "active", "merged", "unmerged"]
-    ),
+    st.sampled_from(["scored", *ROUTED, "touched", "recognised", "active", "merged", "unmerged"]),
     max_size=7,
 )
+OF_AN_OWNER = {"accepted", "warned", "ended"}
 
 
 def a_story(kinds: Sequence[str]) -> Story:
@@ -142,13 +142,17 @@ def a_story(kinds: Sequence[str]) -> Story:
         if kind in ("merged", "unmerged"):
             getattr(story, kind)(ids.uuid7())
             continue
-        if kind == "assigned":
-            story.assigned([GRACE, ALAN][n % 2])
-        elif kind == "ended":
-            if story.messages[-1].data.__class__.__name__ == "LeadAssigned":
+        if kind in OF_AN_OWNER and not any(isinstance(message.data, LeadAssigned) for message in story.messages):
+            continue
+        match kind:
+            case "assigned":
+                story.assigned([GRACE, ALAN][n % 2], how=["decided", "claimed"][n % 2])
+            case "ended":
                 story.ended(["closed", "returned"][n % 2])
-        else:
-            getattr(story, kind)()
+            case "breached":
+                story.breached(["breach", "manager"][n % 2], sla=f"promise {n % 3}")
+            case _:
+                getattr(story, kind)()
     return story
 
 
@@ -241,7 +245,7 @@ async def test_clocks_that_disagree_show_nought_and_are_counted(tracker: Tracker
     await tracker.tell(story)
     await tracker.status(story, "contacted", at=(START - timedelta(seconds=1)).isoformat())
     lead = await tracker.lead(story)
-    assert lead["durations"] == {"received_to_assigned": 0.0, "received_to_first_response": 0.0}
+    assert lead["durations"] == {"received_to_assigned": 0.0, "assigned_to_accepted": None, "received_to_first_response": 0.0}
     assert (negative("assignment"), negative("response")) == (before[0] + 1, before[1] + 1)
 
 
@@ -264,7 +268,7 @@ async def test_a_lead_shows_who_what_why_and_how_fast(tracker: Tracker) -> None:
     assert (lead["owner"]["agent_id"], lead["owner"]["agent_name"]) == (str(GRACE), "Grace")
     assert lead["owner"]["why"] == "Grace is next in turn."
     assert (lead["routing"], lead["pool"], lead["stage"]) == ("assigned", "inbound", "new")
-    assert lead["durations"] == {"received_to_assigned": 3.0, "received_to_first_response": None}
+    assert lead["durations"] == {"received_to_assigned": 3.0, "assigned_to_accepted": None, "received_to_first_response": None}
     assert [(e["service"], e["type"], e["sequence"]) for e in lead["timeline"]] == [
         ("intake", "LeadReceived", 1),
         ("scoring", "LeadScored", 1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -22,7 +23,7 @@ from shared.web.responses import Cursor, Limit, decode_cursor, json_response, pa
 
 router = APIRouter()
 
-Dimension = Literal["stage", "source", "agent", "grade", "routing"]
+Dimension = Literal["stage", "source", "agent", "grade", "routing", "how"]
 Word = Annotated[str | None, Query(max_length=200)]
 
 
@@ -68,6 +69,8 @@ def chosen(
     qualification: Word = None,
     routing: Routing | None = None,
     outcome: Literal["won", "lost", "disqualified"] | None = None,
+    how: Word = None,
+    breached: Annotated[bool | None, Query(description="Whether a promise on the lead was broken.")] = None,
     merged: Annotated[bool, Query(description="Also those that were merged into another.")] = False,
 ) -> Filter:
     return replace(
@@ -80,6 +83,8 @@ def chosen(
         qualification=qualification,
         routing=routing,
         outcome=outcome,
+        how=how,
+        breached=breached,
         merged=merged,
     )
 
@@ -90,7 +95,7 @@ async def get_leads(
 ) -> Response:
     """Agents and partners see their own. A lead is listed once its receipt has come, and until it is merged into another or erased."""
     before = decode_cursor(cursor, tuple[datetime, UUID])
-    found = await store.page_of_leads(uow, _own(wanted, caller), before=before, limit=limit + 1)
+    found = await store.page_of_leads(uow, own(wanted, caller), before=before, limit=limit + 1)
     page = page_of(found, limit=limit, key=lambda lead: (lead.received_at, lead.lead_id))
     return json_response({**page, "items": [plain(_line(lead, contact=caller.sees_contacts)) for lead in page["items"]]})
 
@@ -102,21 +107,26 @@ async def get_counts(
     wanted: Between,
     by: Annotated[list[Dimension], Query(min_length=1, max_length=2, description="Give it twice for two.")] = ["stage"],  # noqa: B006
 ) -> Response:
-    if len(set(by)) < len(by):
-        raise invalid("by", "names a dimension twice")
+    check_dimensions(by)
     columns = ["agent_id" if name == "agent" else name for name in by]
-    found = await store.counts(uow, _own(wanted, caller), columns)
+    found = await store.counts(uow, own(wanted, caller), columns)
     return json_response({"by": by, "total": sum(row["count"] for row in found), "counts": found})
 
 
 @router.get("/v1/reports/response", tags=["reports"], summary="How fast leads are assigned and answered, by source")
 async def get_response_times(uow: Uow, caller: Reader, wanted: Between) -> Response:
     """Seconds from receipt to the first assignment and to the first response: the quantiles of those that have one."""
-    found = await store.response_times(uow, _own(wanted, caller))
+    found = await store.response_times(uow, own(wanted, caller))
     return json_response({"sources": [_response_out(row) for row in found]})
 
 
-def _own(wanted: Filter, caller: Caller) -> Filter:
+def check_dimensions(by: Sequence[str]) -> None:
+    """Raises Refused (422) where one is named twice."""
+    if len(set(by)) < len(by):
+        raise invalid("by", "names a dimension twice")
+
+
+def own(wanted: Filter, caller: Caller) -> Filter:
     return replace(wanted, owner=caller.agent_id) if caller.only_own_leads else wanted
 
 
@@ -147,11 +157,11 @@ def _response_out(row: Row) -> dict[str, Any]:
     return {
         "source": row["source"],
         "leads": row["leads"],
-        "received_to_assigned": _quantiles(row["assigned"], row["to_assigned"]),
-        "received_to_first_response": _quantiles(row["responded"], row["to_first_response"]),
+        "received_to_assigned": quantiles(row["assigned"], row["to_assigned"]),
+        "received_to_first_response": quantiles(row["responded"], row["to_first_response"]),
     }
 
 
-def _quantiles(count: int, found: list[float] | None) -> dict[str, float | int | None]:
+def quantiles(count: int, found: list[float] | None) -> dict[str, float | int | None]:
     p50, p90, p99 = found or (None, None, None)
     return {"count": count, "p50": p50, "p90": p90, "p99": p99}

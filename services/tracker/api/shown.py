@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from services.tracker import domain
-from services.tracker.domain import Entry, Lead
+from services.tracker.domain import Acceptance, Entry, Lead
 
 
 class EntryOut(BaseModel):
@@ -36,21 +36,37 @@ class ScoreOut(BaseModel):
 
 
 class OwnerOut(BaseModel):
-    """Whose lead it is, and why. A lead that was closed stays its last owner's."""
+    """Whose lead it is, how it came to them, and why. A lead that was closed stays its last owner's.
+
+    `how` is decided, sticky, claimed, by_hand, forced, restored, next_agent, rerouted or handed_over; null where that was not said.
+    """
 
     agent_id: UUID
     agent_name: str | None
     pool: str | None
     assignment_id: UUID | None
     assigned_at: datetime | None
+    how: str | None
+    accepted_at: datetime | None
+    accepted_by: str | None
     rule: str | None
     why: str | None
 
 
+class BreachOut(BaseModel):
+    """A promise on the lead that was broken. `agent_id` is who had the lead then; null is nobody."""
+
+    sla: str
+    clock: str
+    breached_at: datetime
+    agent_id: UUID | None
+
+
 class DurationsOut(BaseModel):
-    """Seconds; null for what has not happened or is not known yet."""
+    """Seconds; null for what has not happened or is not known yet. `assigned_to_accepted` is of who owned the lead last."""
 
     received_to_assigned: float | None
+    assigned_to_accepted: float | None
     received_to_first_response: float | None
 
 
@@ -58,7 +74,7 @@ class LeadOut(BaseModel):
     """A lead with its whole timeline. `contact` is null for a caller whose role sees none.
 
     `merged_into` is the lead that goes on in this one's place, `merged` are those in whose place this one does. `touches` counts how often
-    the person came again, `activities` what they did since.
+    the person came again, `activities` what they did since. `offered_at` is the first offer, `breaches` are the promises that were broken.
     """
 
     lead_id: UUID
@@ -76,6 +92,7 @@ class LeadOut(BaseModel):
     routing: str
     pool: str | None
     ended_reason: str | None
+    offered_at: datetime | None
     owner: OwnerOut | None
     stage: str
     stage_at: datetime | None
@@ -86,6 +103,7 @@ class LeadOut(BaseModel):
     currency: str | None
     first_responded_at: datetime | None
     durations: DurationsOut
+    breaches: list[BreachOut]
     timeline: list[EntryOut]
 
 
@@ -94,6 +112,7 @@ def lead_out(lead: Lead, entries: Sequence[Entry], merged: list[UUID], *, contac
     assigned = domain.seconds_between(lead.received_at, lead.first_assigned_at)
     responded = domain.seconds_between(lead.received_at, lead.first_responded_at)
     touched, active = domain.times_touched(entries), domain.times_active(entries)
+    acceptance = domain.accepted(entries, lead.assignment_id)
     return LeadOut(
         lead_id=lead.lead_id,
         merged_into=lead.merged_into,
@@ -110,7 +129,8 @@ def lead_out(lead: Lead, entries: Sequence[Entry], merged: list[UUID], *, contac
         routing=lead.routing,
         pool=lead.pool,
         ended_reason=lead.ended_reason,
-        owner=_owner_out(lead, said.get(("router", lead.owner_seq), {})),
+        offered_at=domain.first_offered(entries),
+        owner=_owner_out(lead, said.get(("router", lead.owner_seq), {}), acceptance),
         stage=lead.stage,
         stage_at=lead.stage_at,
         stage_by=lead.stage_by,
@@ -119,7 +139,12 @@ def lead_out(lead: Lead, entries: Sequence[Entry], merged: list[UUID], *, contac
         value=lead.value,
         currency=lead.currency,
         first_responded_at=lead.first_responded_at,
-        durations=DurationsOut(received_to_assigned=assigned, received_to_first_response=responded),
+        durations=DurationsOut(
+            received_to_assigned=assigned,
+            assigned_to_accepted=acceptance.seconds if acceptance else None,
+            received_to_first_response=responded,
+        ),
+        breaches=[BreachOut(**breach._asdict()) for breach in domain.breaches(entries)],
         timeline=[entry_out(entry, contact=contact) for entry in entries],
     )
 
@@ -136,7 +161,7 @@ def _score_out(lead: Lead, event: Mapping[str, Any]) -> ScoreOut | None:
     )
 
 
-def _owner_out(lead: Lead, event: Mapping[str, Any]) -> OwnerOut | None:
+def _owner_out(lead: Lead, event: Mapping[str, Any], acceptance: Acceptance | None) -> OwnerOut | None:
     if lead.owner is None:
         return None
     return OwnerOut(
@@ -145,6 +170,9 @@ def _owner_out(lead: Lead, event: Mapping[str, Any]) -> OwnerOut | None:
         pool=lead.pool,
         assignment_id=lead.assignment_id,
         assigned_at=lead.assigned_at,
+        how=lead.how,
+        accepted_at=acceptance.at if acceptance else None,
+        accepted_by=acceptance.by if acceptance else None,
         rule=event.get("rule"),
         why=event.get("why"),
     )

@@ -1,4 +1,4 @@
-"""Rules of a lead's life: its stages, who may see it, how fast we were, its timeline as a person reads it, and how it is forgotten."""
+"""Rules of a lead's life: its stages, who may see it, what was promised, its timeline as a person reads it, and how it is forgotten."""
 
 from services.tracker.domain.erasure import Confirmation, Erasure, clean_at, joined
 from services.tracker.domain.lead import (
@@ -15,6 +15,7 @@ from services.tracker.domain.lead import (
     reached,
     seconds_between,
 )
+from services.tracker.domain.promises import BREACH, Acceptance, Breach, accepted, breaches, first_offered
 from services.tracker.domain.sentences import SENTENCES, span, summary
 from services.tracker.domain.timeline import (
     CORRECTED,
@@ -30,12 +31,15 @@ from services.tracker.domain.touches import Filled, completed, fill
 
 __all__ = [
     "AHEAD",
+    "BREACH",
     "CLOSED",
     "CORRECTED",
     "RECOGNISED",
     "RESPONSES",
     "SENTENCES",
     "SERVICES",
+    "Acceptance",
+    "Breach",
     "Confirmation",
     "Entry",
     "Erasure",
@@ -45,11 +49,14 @@ __all__ = [
     "Routing",
     "Stage",
     "Until",
+    "accepted",
     "advance",
+    "breaches",
     "clean_at",
     "completed",
     "display_order",
     "fill",
+    "first_offered",
     "in_order",
     "is_young",
     "joined",

@@ -35,6 +35,7 @@ class Routing(StrEnum):
 
     PENDING = "pending"
     QUEUED = "queued"
+    OFFERED = "offered"
     ASSIGNED = "assigned"
     REJECTED = "rejected"
     ENDED = "ended"
@@ -47,6 +48,7 @@ class Until(StrEnum):
     SCORED = "scored"
     ROUTED = "routed"
     QUEUED = "queued"
+    OFFERED = "offered"
     ASSIGNED = "assigned"
 
 
@@ -82,6 +84,7 @@ class Lead:
     agent_name: str | None
     pool: str | None
     assigned_at: datetime | None
+    how: str | None
     first_assigned_at: datetime | None
     stage: str
     stage_at: datetime | None

@@ -45,9 +45,8 @@ def _assigned(data: Mapping[str, Any]) -> str:
 
 
 def _queued(data: Mapping[str, Any]) -> str:
-    longest = (
-        f" (for {span(_seconds(data['queued_at'], data['waits_until']))} by the calendars)" if data.get("waits_until") else ""
-    )
+    until = data.get("waits_until")
+    longest = f", for {span(_seconds(data['queued_at'], until))} by the calendars" if until else ""
     return f"Waits in the queue of {data['pool']}{longest}: {data['why']}"
 
 
@@ -69,9 +68,11 @@ def _warned(data: Mapping[str, Any]) -> str:
 
 
 def _breached(data: Mapping[str, Any]) -> str:
-    told = f": a manager was told at {data['percent']} % of its time" if data["step"] == "manager" else ""
-    limit = f", as the lead moves no more ({data['instead'].replace('_', ' ')})" if data.get("instead") else ""
-    return f"The promise {data['sla']} is broken, {MISSED.get(data['clock'], data['clock'])} in time{told}{limit}."
+    missed = f"{MISSED.get(data['clock'], 'not kept')} in time"
+    if data["step"] != "manager":
+        return f"The promise {data['sla']} is broken: {missed}."
+    limit = ", since the lead has moved as often as it may" if data.get("instead") else ""
+    return f"A manager was told that the promise {data['sla']} is broken, {missed}{limit}."
 
 
 def _seconds(begin: str, end: str) -> float:

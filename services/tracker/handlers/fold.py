@@ -11,7 +11,7 @@ import msgspec
 
 from services.tracker import domain, store
 from services.tracker.domain import Entry, Routing
-from services.tracker.handlers.clocks import count_negative
+from services.tracker.handlers.clocks import count_negative, count_negative_seconds
 from services.tracker.store import Merged, Routed, Touched
 from shared.contracts.envelope import Message
 from shared.contracts.events import (
@@ -38,7 +38,7 @@ from shared.telemetry import trace_id
 
 E = TypeVar("E", bound=Event)
 OWNERS = {topic.name: topic.owner for topic in TOPICS}
-TOLD = ActivityRecorded | LeadOffered | AssignmentAccepted | SlaWarned | SlaBreached
+TOLD = ActivityRecorded | AssignmentAccepted | SlaWarned | SlaBreached
 
 
 async def fold(messages: Sequence[Message[Event]], uow: UnitOfWork) -> None:
@@ -57,6 +57,8 @@ async def fold(messages: Sequence[Message[Event]], uow: UnitOfWork) -> None:
         await store.fold_merged(uow, merged)
     if touched := _only(ordered, LeadTouched):
         await _fold_touches(touched, uow)
+    for accepted in _only(ordered, AssignmentAccepted):
+        count_negative_seconds("acceptance", accepted.data.seconds)
     if told := [message.lead_id for message in ordered if _is_only_told(message)]:
         await store.hold_leads(uow, told)
     # Asked now that every row is locked: whoever erases one of these leads has done so, or waits for us.
@@ -84,6 +86,8 @@ def _routed(message: Message[Event]) -> Routed | None:
             return _assigned(event, sequence)
         case LeadQueued():
             return Routed(event.lead_id, sequence, Routing.QUEUED, sequence, pool=event.pool)
+        case LeadOffered():
+            return Routed(event.lead_id, sequence, Routing.OFFERED, sequence, pool=event.pool)
         case LeadRejected():
             return Routed(event.lead_id, sequence, Routing.REJECTED, sequence)
         case AssignmentEnded():
@@ -104,6 +108,7 @@ def _assigned(event: LeadAssigned, sequence: int) -> Routed:
         agent_name=event.agent_name,
         pool=event.pool,
         assigned_at=event.assigned_at,
+        how=event.how,
     )
 
 

@@ -27,6 +27,7 @@ from services.tracker.store.leads import (
     update_stage,
 )
 from services.tracker.store.lists import Filter, counts, page_of_leads, response_times
+from services.tracker.store.promises import acceptances, breaches
 
 __all__ = [
     "Filter",
@@ -34,7 +35,9 @@ __all__ = [
     "Routed",
     "StageRow",
     "Touched",
+    "acceptances",
     "add_entries",
+    "breaches",
     "counts",
     "entries_of",
     "erased_among",

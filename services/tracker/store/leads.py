@@ -57,6 +57,7 @@ class Routed(NamedTuple):
     agent_name: str | None = None
     pool: str | None = None
     assigned_at: datetime | None = None
+    how: str | None = None
 
 
 @dataclass(frozen=True)
@@ -110,12 +111,12 @@ async def fold_scored(uow: UnitOfWork, messages: Sequence[Message[LeadScored]]) 
 # Two registers in one row: how far routing is, and who owned the lead last, which the end of an assignment leaves as it is.
 FOLD_ROUTED = """
 INSERT INTO tracker.leads AS l (lead_id, routed_seq, routing, ended_reason,
-    owner_seq, assignment_id, agent_id, agent_name, pool, assigned_at, first_assigned_at)
+    owner_seq, assignment_id, agent_id, agent_name, pool, assigned_at, how, first_assigned_at)
 SELECT lead_id, routed_seq, routing, ended_reason,
-    owner_seq, assignment_id, agent_id, agent_name, pool, assigned_at, assigned_at
+    owner_seq, assignment_id, agent_id, agent_name, pool, assigned_at, how, assigned_at
 FROM unnest($1::uuid[], $2::int[], $3::text[], $4::int[], $5::text[], $6::uuid[], $7::uuid[], $8::text[], $9::text[],
-    $10::timestamptz[]) AS r(lead_id, routed_seq, routing, owner_seq,
-    ended_reason, assignment_id, agent_id, agent_name, pool, assigned_at)
+    $10::timestamptz[], $11::text[]) AS r(lead_id, routed_seq, routing, owner_seq,
+    ended_reason, assignment_id, agent_id, agent_name, pool, assigned_at, how)
 ON CONFLICT (lead_id) DO UPDATE SET
     routing = CASE WHEN excluded.routed_seq > l.routed_seq THEN excluded.routing ELSE l.routing END,
     ended_reason = CASE WHEN excluded.routed_seq > l.routed_seq THEN excluded.ended_reason ELSE l.ended_reason END,
@@ -125,6 +126,7 @@ ON CONFLICT (lead_id) DO UPDATE SET
     agent_name = CASE WHEN excluded.owner_seq > l.owner_seq THEN excluded.agent_name ELSE l.agent_name END,
     pool = CASE WHEN excluded.owner_seq > l.owner_seq THEN excluded.pool ELSE l.pool END,
     assigned_at = CASE WHEN excluded.owner_seq > l.owner_seq THEN excluded.assigned_at ELSE l.assigned_at END,
+    how = CASE WHEN excluded.owner_seq > l.owner_seq THEN excluded.how ELSE l.how END,
     owner_seq = greatest(excluded.owner_seq, l.owner_seq),
     first_assigned_at = least(excluded.first_assigned_at, l.first_assigned_at)
 WHERE l.erased_at IS NULL

@@ -12,12 +12,14 @@ from msgspec.structs import replace
 from shared.contracts.envelope import Cause, Message, Outgoing, pack
 from shared.contracts.events import (
     ActivityRecorded,
+    AssignmentAccepted,
     AssignmentEnded,
     Contact,
     Event,
     LeadAssigned,
     LeadErased,
     LeadMerged,
+    LeadOffered,
     LeadQueued,
     LeadReceived,
     LeadRejected,
@@ -25,6 +27,8 @@ from shared.contracts.events import (
     LeadTouched,
     LeadUnmerged,
     Reason,
+    SlaBreached,
+    SlaWarned,
 )
 from shared.contracts.topics import LEADS_ROUTED, LEADS_SCORED, Topic
 from shared.telemetry import new_traceparent
@@ -71,7 +75,16 @@ class Story:
             LeadQueued(lead_id=self.lead_id, pool=pool, why=why, policy_version=1, queued_at=self._now(), gates={"cap": 2})
         )
 
-    def assigned(self, agent_id: UUID, name: str = "Grace", *, at: datetime | None = None) -> Story:
+    def offered(self, *agents: UUID, pool: str = "inbound") -> Story:
+        now, why = self._now(), "First to claim: both have room."
+        until = now + timedelta(minutes=5)
+        return self._tell(
+            LeadOffered(
+                lead_id=self.lead_id, agents=list(agents), pool=pool, why=why, policy_version=1, offered_at=now, until=until
+            )
+        )
+
+    def assigned(self, agent_id: UUID, name: str = "Grace", *, at: datetime | None = None, how: str = "decided") -> Story:
         return self._tell(
             LeadAssigned(
                 lead_id=self.lead_id,
@@ -87,6 +100,61 @@ class Story:
                 grade="B",
                 qualification="sales-qualified",
                 facts={"country": "US"},
+                how=how,
+            )
+        )
+
+    def accepted(self, by: str = "grace", *, seconds: float | None = None) -> Story:
+        """Accepts the assignment told last."""
+        last = self._last
+        return self._tell(
+            AssignmentAccepted(
+                lead_id=self.lead_id,
+                assignment_id=last.assignment_id,
+                agent_id=last.agent_id,
+                accepted_at=self._now(),
+                by=by,
+                seconds=seconds,
+            )
+        )
+
+    def warned(self, step: str = "warn", *, sla: str = "call soon") -> Story:
+        """Of the first response to the assignment told last."""
+        now, last = self._now(), self._last
+        return self._tell(
+            SlaWarned(
+                lead_id=self.lead_id,
+                sla=sla,
+                clock="first_response",
+                step=step,
+                percent=50,
+                due_at=now + timedelta(minutes=5),
+                warned_at=now,
+                assignment_id=last.assignment_id,
+                agent_id=last.agent_id,
+                pool=last.pool,
+            )
+        )
+
+    def breached(self, step: str = "breach", *, sla: str = "call soon", clock: str = "first_response", **said: Any) -> Story:
+        """In the hands of who was given the lead last, if anybody."""
+        now = self._now()
+        given = self._given
+        held = (
+            {"assignment_id": given.assignment_id, "agent_id": given.agent_id, "pool": given.pool}
+            if given
+            else {"pool": "inbound"}
+        )
+        return self._tell(
+            SlaBreached(
+                lead_id=self.lead_id,
+                sla=sla,
+                clock=clock,
+                step=step,
+                percent=100,
+                breached_at=now,
+                told_at=now,
+                **{**held, **said},
             )
         )
 
@@ -96,9 +164,9 @@ class Story:
             LeadRejected(lead_id=self.lead_id, code="not-routed", why=why, policy_version=1, rejected_at=self._now())
         )
 
-    def ended(self, reason: str = "closed") -> Story:
+    def ended(self, reason: str = "closed", **said: Any) -> Story:
         """Ends the assignment told last."""
-        last = next(m.data for m in reversed(self.messages) if isinstance(m.data, LeadAssigned))
+        last = self._last
         return self._tell(
             AssignmentEnded(
                 lead_id=self.lead_id,
@@ -106,6 +174,7 @@ class Story:
                 agent_id=last.agent_id,
                 reason=reason,
                 ended_at=self._now(),
+                **said,
             )
         )
 
@@ -153,6 +222,15 @@ class Story:
 
     def records(self) -> list[Outgoing]:
         return [as_record(message) for message in self.messages]
+
+    @property
+    def _given(self) -> LeadAssigned | None:
+        return next((m.data for m in reversed(self.messages) if isinstance(m.data, LeadAssigned)), None)
+
+    @property
+    def _last(self) -> LeadAssigned:
+        assert self._given, "nobody was given the lead"
+        return self._given
 
     def _now(self) -> datetime:
         return self.start + timedelta(seconds=len(self.messages))

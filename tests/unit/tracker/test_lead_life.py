@@ -27,7 +27,7 @@ from services.tracker.domain import (
     span,
     summary,
 )
-from shared.contracts.events import PUBLISHED, Evidence, FirstResponded, LeadMerged, StageChanged
+from shared.contracts.events import PUBLISHED, Evidence, FirstResponded, LeadMerged, LeadQueued, StageChanged
 from tests.unit.tracker.stories import START, Story, ids
 
 AGENT = ids.uuid7()
@@ -143,6 +143,9 @@ def test_every_event_has_a_sentence() -> None:
     into = ids.uuid7()
     story = Story().received().scored().queued().assigned(AGENT).ended("returned").rejected()
     story.touched().touched("recognised").active("page_view").unmerged(into).erased()
+    story.offered(AGENT).offered(AGENT, into).assigned(AGENT, how="claimed").accepted(seconds=41.2).warned().warned("remind")
+    story.breached().breached("manager").breached("manager", instead="next_agent").breached(clock="renewal")
+    story.ended("declined", by="grace", why="no room before summer").ended("expired", why="Nobody accepted in time.")
     told = [message.data for message in story.messages]
     evidence = [Evidence("email", "equal", 9.5), Evidence("name", "similar", 2.0)]
     told.append(LeadMerged(lead_id=story.lead_id, into=into, contact_id=AGENT, merged_at=START, by="grace", evidence=evidence))
@@ -151,6 +154,14 @@ def test_every_event_has_a_sentence() -> None:
         StageChanged(lead_id=story.lead_id, stage="won", previous="qualified", **won),
         StageChanged(lead_id=story.lead_id, stage="lost", previous="new", changed_at=START, by="grace", reason="no budget"),
         FirstResponded(lead_id=story.lead_id, responded_at=START, by="grace", seconds=200),
+        LeadQueued(
+            lead_id=story.lead_id,
+            pool="inbound",
+            why="Nobody works now.",
+            policy_version=1,
+            queued_at=START,
+            waits_until=START + timedelta(hours=23),
+        ),
     ]
     kept = [(type(event).__name__, msgspec.to_builtins(event)) for event in told]
     assert list(dict.fromkeys(summary(*one) for one in kept)) == [
@@ -165,10 +176,23 @@ def test_every_event_has_a_sentence() -> None:
         "Page view, from website.",
         f"The merge into lead {into} was undone by grace.",
         "Erased (request) by grace.",
+        "Offered to 1 agent in inbound for 5 min: First to claim: both have room.",
+        "Offered to 2 agents in inbound for 5 min: First to claim: both have room.",
+        "Claimed by Grace in inbound: Grace is next in turn.",
+        "Accepted by grace, 41 s after assignment.",
+        "Warning: 50 % of the time of the promise call soon is up; it breaks in 5 min.",
+        "Reminder: 50 % of the time of the promise call soon is up; it breaks in 5 min.",
+        "The promise call soon is broken: no first response in time.",
+        "A manager was told that the promise call soon is broken, no first response in time.",
+        "A manager was told that the promise call soon is broken, no first response in time, since the lead has moved as often as it may.",
+        "The promise call soon is broken: not kept in time.",
+        "The assignment ended: declined by grace: no room before summer.",
+        "The assignment ended: expired: Nobody accepted in time.",
         f"Merged into lead {into} by grace (email equal, name similar).",
         "From qualified to won, worth 1200 EUR, said grace.",
         "From new to lost, said grace: no budget.",
         "First response by grace, 3 min 20 s after receipt.",
+        "Waits in the queue of inbound, for 23 h by the calendars: Nobody works now.",
     ]
     assert set(SENTENCES) == {kind.__name__ for kind in PUBLISHED}
     assert summary("LeadCalled", {}) == "LeadCalled."

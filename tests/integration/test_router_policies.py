@@ -11,7 +11,6 @@ import httpx
 import pytest
 import yaml
 
-from services.router.domain.policy import Feature
 from services.router.handlers import policies
 from services.router.handlers.explaining import policy_of
 from services.router.handlers.memory import active_policy
@@ -137,18 +136,6 @@ async def test_the_schema_is_published(client: httpx.AsyncClient) -> None:
     schema = await ok(client.get("/v1/policies/schema"))
     assert schema["required"] == ["pools", "default"]
     assert set(schema["$defs"]) == {"strategy", "pool", "rule"}
-
-
-async def test_what_the_router_does_not_do_yet_is_kept_and_not_activated(client: httpx.AsyncClient) -> None:
-    from services.router.domain.policy import SUPPORTED, Feature
-
-    if Feature.CLAIM in SUPPORTED:
-        pytest.skip("it does")
-    pools = {"south": {"members": [{"agent": "Ben"}], "strategy": {"kind": "claim", "seconds": 60}}}
-    made = await ok(client.post("/v1/policies", json=a_policy(pools=pools, rules=[])), 201)
-    assert [one["field"] for one in made["problems"]] == ["/pools/south/strategy/kind"]
-    refused = await ok(client.post(f"/v1/policies/{made['version']}/activate"), 422)
-    assert "is not supported yet" in refused["detail"]
 
 
 # -- Back and forth --------------------------------------------------------------------------------------------------------------
@@ -294,7 +281,6 @@ async def test_the_holidays_of_calendars_are_those_of_the_activation(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever the library says later: what is read again is what was copied, in every process."""
-    monkeypatch.setattr("services.router.domain.policy.support.unsupported.__defaults__", (frozenset(Feature),))
     support = {"zone": "Europe/Berlin", "holidays": ["DE-BY", "2026-12-24"]}
     document = a_policy(calendars={"support": support}, slas={"s": {"clock": "accept", "minutes": 5, "time": "support"}})
     async with offices(installation, 2) as [one, fresh]:

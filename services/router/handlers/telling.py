@@ -10,26 +10,35 @@ from services.router.domain.desk import (
     Breached,
     Ended,
     Happening,
-    LeadOffered,
+    OfferMade,
     Refused,
     Waited,
     Warned,
 )
 from services.router.domain.lead import Case
-from shared.contracts import events
-from shared.contracts.events import Event
+from shared.contracts.events import (
+    AssignmentAccepted,
+    AssignmentEnded,
+    Event,
+    LeadAssigned,
+    LeadOffered,
+    LeadQueued,
+    LeadRejected,
+    SlaBreached,
+    SlaWarned,
+)
 
 
 def event_of(what: Happening, lead: Case, *, policy_version: int, now: datetime, agent_name: str) -> Event:
     match what:
         case Assigned():
             return _assigned(what, lead, policy_version, agent_name)
-        case LeadOffered():
+        case OfferMade():
             return _offered(what, lead, policy_version)
         case Waited():
             return _waited(what, lead, policy_version)
         case Refused(code, why):
-            return events.LeadRejected(lead_id=lead.lead_id, code=code, why=why, policy_version=policy_version, rejected_at=now)
+            return LeadRejected(lead_id=lead.lead_id, code=code, why=why, policy_version=policy_version, rejected_at=now)
         case Ended():
             return _ended(what, lead)
         case Accepted():
@@ -42,7 +51,7 @@ def event_of(what: Happening, lead: Case, *, policy_version: int, now: datetime,
 
 def _assigned(what: Assigned, lead: Case, policy_version: int, agent_name: str) -> Event:
     held, decision = what.held, what.decision
-    return events.LeadAssigned(
+    return LeadAssigned(
         lead_id=lead.lead_id,
         assignment_id=held.id,
         agent_id=held.agent_id,
@@ -61,9 +70,9 @@ def _assigned(what: Assigned, lead: Case, policy_version: int, agent_name: str) 
     )
 
 
-def _offered(what: LeadOffered, lead: Case, policy_version: int) -> Event:
+def _offered(what: OfferMade, lead: Case, policy_version: int) -> Event:
     offered = what.offered
-    return events.LeadOffered(
+    return LeadOffered(
         lead_id=lead.lead_id,
         agents=list(offered.offer.agents),
         pool=offered.pool,
@@ -78,7 +87,7 @@ def _offered(what: LeadOffered, lead: Case, policy_version: int) -> Event:
 def _waited(what: Waited, lead: Case, policy_version: int) -> Event:
     decision = what.decision
     assert decision.home is not None
-    return events.LeadQueued(
+    return LeadQueued(
         lead_id=lead.lead_id,
         pool=decision.home,
         rule=decision.rule,
@@ -91,7 +100,7 @@ def _waited(what: Waited, lead: Case, policy_version: int) -> Event:
 
 
 def _ended(what: Ended, lead: Case) -> Event:
-    return events.AssignmentEnded(
+    return AssignmentEnded(
         lead_id=lead.lead_id,
         assignment_id=what.held.id,
         agent_id=what.held.agent_id,
@@ -104,7 +113,7 @@ def _ended(what: Ended, lead: Case) -> Event:
 
 
 def _accepted(what: Accepted, lead: Case) -> Event:
-    return events.AssignmentAccepted(
+    return AssignmentAccepted(
         lead_id=lead.lead_id,
         assignment_id=what.held.id,
         agent_id=what.held.agent_id,
@@ -115,7 +124,7 @@ def _accepted(what: Accepted, lead: Case) -> Event:
 
 
 def _warned(what: Warned, lead: Case, now: datetime) -> Event:
-    return events.SlaWarned(
+    return SlaWarned(
         lead_id=lead.lead_id,
         sla=what.clock.name,
         clock=what.clock.sla.clock.value,
@@ -131,7 +140,7 @@ def _warned(what: Warned, lead: Case, now: datetime) -> Event:
 
 def _breached(what: Breached, lead: Case, now: datetime) -> Event:
     step = what.step
-    return events.SlaBreached(
+    return SlaBreached(
         lead_id=lead.lead_id,
         sla=what.clock.name,
         clock=what.clock.sla.clock.value,

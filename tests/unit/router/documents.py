@@ -68,7 +68,6 @@ WHOLE: dict[str, Any] = {
             "returns": ["declined", "expired"],
             "hold": {"ageing_points_per_hour": 5, "promise_minutes": 30},
             "sla": ["accept-fast"],
-            "needs_presence": True,
         },
         "global": {
             "members": [{"agent": "Cyd"}, {"agent": "Ben"}],

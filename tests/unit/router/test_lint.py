@@ -12,18 +12,11 @@ from hypothesis import strategies as st
 
 from services.router.domain import Policy, Profile, lint, read_draft
 from services.router.domain.lint.reach import gaps, hidden_rules
-from services.router.domain.policy import Feature, support
 from tests.unit.router.documents import AGENTS, CYD, FACTS, WHOLE, a_draft, a_rule
 from tests.unit.router.worlds import deterministic
 
 Found = list[tuple[str, str, str]]
 ALL = ("country == 'DE'", "country != 'DE'", "!known(country)")
-
-
-@pytest.fixture(autouse=True)
-def _all_supported(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the core does not do yet is found apart from this."""
-    monkeypatch.setattr("services.router.domain.policy.support.unsupported.__defaults__", (frozenset(Feature),))
 
 
 def found(*rules: dict[str, Any], agents: tuple[Profile, ...] | None = AGENTS, given: Any = (), **changes: Any) -> Found:
@@ -368,14 +361,6 @@ def test_paths_of_the_first_form_are_its_own() -> None:
     found = {problem.path for problem in lint(read_draft(document, FACTS), ())}
     assert "/default_pool" in found
     assert "/default" not in found
-
-
-def test_what_is_not_supported_yet_keeps_a_policy_from_being_active(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(support.unsupported, "__defaults__", (frozenset({Feature.REQUIRES}),))
-    pools = {"south": {"members": [{"agent": "Cyd"}], "strategy": {"kind": "fewest"}, "requires": "agent.kind == 'partner'"}}
-    assert errors(pools=pools, rules=[]) == [
-        ("/pools/south/strategy/kind", "fewest is not supported yet: the router would pass over it")
-    ]
 
 
 def test_agents_change_what_lint_finds() -> None:

@@ -30,14 +30,11 @@ from services.router.domain import (
     with_members,
 )
 from services.router.domain.policy import (
-    SUPPORTED,
-    Feature,
     Hold,
     Sticky,
     Strategy,
     StrategyKind,
     joined_and_left,
-    unsupported,
 )
 from services.router.domain.sla import Absent, Escalation, Origin, Rung, Sla, SlaClock
 from services.router.domain.sla.levels import COUNTS
@@ -134,7 +131,6 @@ def test_every_part_of_a_document_is_read_as_a_value() -> None:
     assert emea.sticky == Sticky(("contact",), 90, "wait", "reassign", hold_minutes=60, counts=True)
     assert emea.hold == Hold(5, 30)
     assert (emea.overflow, emea.returns, emea.sla) == (("global",), {"declined", "expired"}, ("accept-fast",))
-    assert (emea.needs_presence, world.needs_presence) == (True, False)
     fast = policy.slas["accept-fast"]
     assert (fast.clock, fast.seconds, fast.time, fast.warn, fast.max_hops) == (SlaClock.ACCEPT, 600, "wall", (50, 80), 2)
     assert fast.ladder[1:] == (Rung(200, Escalation.MANAGER), Rung(300, Escalation.POOL, "global"))
@@ -213,7 +209,6 @@ def test_what_is_left_out_has_a_default() -> None:
         ("/calendars", {"c": {"zone": "UTC", "hours": {"monday": []}}}, "is no field here"),
         ("/calendars", {"c": {"zone": "UTC", "hours": {"mon": "09:00-17:00"}}}, "must be a list"),
         ("/reroute", [{"when": "has_email", "to": "rules", "max_hops": 101}], "from 0 to 100"),
-        ("/pools/south/needs_presence", "yes", "true or false"),
         ("/pools/south/strategy", {"kind": "claim", "counts": 1}, "true or false"),
         ("/pools/south/hold", {"ageing_points_per_hour": 1_001}, "from 0 to 1,000"),
         ("/facts", {"x": "date"}, "must be one of"),
@@ -470,7 +465,7 @@ def is_tied_together(group: frozenset[str], pools: Mapping[str, Pool]) -> bool:
     return reached == group
 
 
-# -- Differences, support --------------------------------------------------------------------------------------------------------
+# -- Differences -----------------------------------------------------------------------------------------------------------------
 
 
 def test_differences_name_rules_and_members_and_not_their_places() -> None:
@@ -492,17 +487,6 @@ def test_rules_in_another_order_are_moved() -> None:
     after = {**before, "rules": before["rules"][::-1]}
     assert {one.change for one in differences(before, after)} == {"moved"}
     assert differences(before, before) == []
-
-
-def test_what_the_core_does_not_do_yet_is_an_error_until_it_does() -> None:
-    policy = from_document(1, WHOLE, facts=FACTS)
-    assert {problem.path for problem in unsupported(policy, frozenset())} >= {
-        "/pools/emea/strategy/kind",
-        "/rules/0/requires",
-        "/reroute/0",
-    }
-    assert unsupported(policy, frozenset(Feature)) == []
-    assert all(problem.severity == "error" for problem in unsupported(policy, SUPPORTED))
 
 
 def with_value(document: Any, path: str, value: Any) -> Any:

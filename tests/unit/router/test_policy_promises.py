@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from services.router.domain import Policy, from_document, lint, read_draft, to_document
-from services.router.domain.policy import Feature, Hold, Sticky, Timetable, copy_holidays, unsupported, with_holidays
+from services.router.domain.policy import Hold, Sticky, Timetable, copy_holidays, with_holidays
 from services.router.domain.sla import Calendars, Holding, start, status
 from services.router.domain.strategies.sticky import Key, Owner, OwnerState, Verdict, stick
-from tests.unit.router.documents import AGENTS, ANN, FACTS, WHOLE, a_document, a_rule
+from tests.unit.router.documents import AGENTS, ANN, FACTS, a_document, a_rule
 
 T = datetime(2026, 12, 24, 8, tzinfo=UTC)  # a Thursday
 ACCEPT, ANSWER = {"clock": "accept", "minutes": 10}, {"clock": "first_response", "minutes": 60}
@@ -190,14 +190,6 @@ def test_a_lead_ages_by_default_and_a_pool_may_say_that_it_does_not() -> None:
     assert never.pools["south"].hold == Hold(0)
     assert to_document(never)["pools"]["south"]["hold"] == {"ageing_points_per_hour": 0}
     assert "hold" not in to_document(a_policy(**with_south(hold={"ageing_points_per_hour": 10})))["pools"]["south"]
-
-
-def test_each_part_that_the_core_must_act_on_is_a_feature_with_its_place() -> None:
-    policy = from_document(1, WHOLE, facts=FACTS)
-    found = {problem.path for problem in unsupported(policy, frozenset())}
-    assert {"/pools/emea/needs_presence", "/pools/emea/hold", "/pools/emea/sla", "/calendars/support"} <= found
-    assert unsupported(policy, frozenset(Feature)) == []
-    assert unsupported(a_policy(), frozenset()) == []
 
 
 def test_rules_ask_fractions_of_points() -> None:

@@ -24,7 +24,7 @@ from services.router.domain.decision import (
 )
 from services.router.domain.desk import promises
 from services.router.domain.desk.active import ActivePolicy
-from services.router.domain.desk.happenings import Assigned, Ended, How, LeadOffered, Refused, Waited
+from services.router.domain.desk.happenings import Assigned, Ended, How, OfferMade, Refused, Waited
 from services.router.domain.desk.owners import Owners
 from services.router.domain.desk.record import Made, Record
 from services.router.domain.lead import Case, Held, Offered, Queued, rank_of
@@ -285,7 +285,7 @@ class Desk:
         lead.status = "offered"
         lead.offered = Offered(decision.offer, decision.pool, decision.home or decision.pool, decision.rule)
         promises.begin(self, lead, cause)
-        self.tell(lead, LeadOffered(decision, lead.offered), cause)
+        self.tell(lead, OfferMade(decision, lead.offered), cause)
 
     def _wait(self, lead: Case, decision: Decision, group: int, number: int, cause: Any) -> None:
         assert decision.home is not None

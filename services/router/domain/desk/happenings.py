@@ -34,7 +34,7 @@ class Assigned:
 
 
 @dataclass(frozen=True, slots=True)
-class LeadOffered:
+class OfferMade:
     decision: Decision
     offered: Offered
 
@@ -96,4 +96,4 @@ class Breached:
     manager_id: UUID | None = None
 
 
-Happening = Assigned | LeadOffered | Waited | Refused | Ended | Accepted | Warned | Breached
+Happening = Assigned | OfferMade | Waited | Refused | Ended | Accepted | Warned | Breached

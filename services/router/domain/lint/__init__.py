@@ -9,7 +9,7 @@ from services.router.domain.lint.outcomes import outcomes
 from services.router.domain.lint.reach import gaps, hidden_rules
 from services.router.domain.lint.receivers import receivers, without_members
 from services.router.domain.lint.references import references
-from services.router.domain.policy import Draft, Profile, enrol, unsupported
+from services.router.domain.policy import Draft, Profile, enrol
 from shared.rules import Problem
 
 __all__ = ["lint"]
@@ -29,7 +29,7 @@ def lint(draft: Draft, profiles: Iterable[Profile] | None = None, *, qualificati
         known = list(profiles)
         policy, unknown = enrol(policy, known)
         problems += [*unknown, *receivers(policy, known)]
-    problems += [*hidden_rules(policy), *gaps(policy), *outcomes(policy, qualifications), *unsupported(policy)]
+    problems += [*hidden_rules(policy), *gaps(policy), *outcomes(policy, qualifications)]
     return [_as_sent(problem) for problem in problems] if draft.first else problems
 
 

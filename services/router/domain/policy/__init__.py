@@ -9,7 +9,6 @@ from services.router.domain.policy.holidays import copy_holidays, with_holidays
 from services.router.domain.policy.membership import enrol, joined_and_left, members_document, with_members
 from services.router.domain.policy.requirement import Requirement
 from services.router.domain.policy.schema import SCHEMA
-from services.router.domain.policy.support import SUPPORTED, Feature, unsupported
 from services.router.domain.policy.text import Unreadable, read_json, read_yaml
 from services.router.domain.policy.values import (
     Hold,
@@ -31,10 +30,8 @@ __all__ = [
     "AGENT",
     "COVERS",
     "SCHEMA",
-    "SUPPORTED",
     "Difference",
     "Draft",
-    "Feature",
     "Hold",
     "InvalidPolicy",
     "Listed",
@@ -67,7 +64,6 @@ __all__ = [
     "read_json",
     "read_yaml",
     "to_document",
-    "unsupported",
     "with_holidays",
     "with_members",
 ]

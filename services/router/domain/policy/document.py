@@ -156,7 +156,6 @@ class _Reading:
             returns=frozenset(parts.get("returns", [])),
             hold=Hold(**parts.get("hold", {})),
             sla=_names(parts.get("sla", [])),
-            needs_presence=parts.get("needs_presence", False),
         )
 
     def _rules(self, rules: Sequence[Mapping[str, Any]]) -> Iterator[Rule]:

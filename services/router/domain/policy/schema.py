@@ -130,7 +130,6 @@ _POOL = _object(
         "returns": _list(_one_of(END_REASONS), most=len(END_REASONS), uniqueItems=True),
         "hold": _HOLD,
         "sla": _SLAS,
-        "needs_presence": _truth("Whether only agents who are online receive from this pool, be their own setting what it may."),
     }
 )
 _RULE = _object({"name": _NAME, "when": _CONDITION, "pool": _ANY_NAME, "requires": _CONDITION, "sla": _SLAS}, "name", "pool")

@@ -90,8 +90,7 @@ class Pool:
     """Agents who share a kind of lead. `members` is who was in it when the policy was activated; `listed` and `member_rule` say who shall.
 
     `percent` is by agent, as the document names it. `overflow` are the pools to try in order where nobody here may receive; `returns` are
-    the ends of an assignment that give count and turn back; `sla` are names of service levels. With `needs_presence` nobody receives from
-    it who is not online.
+    the ends of an assignment that give count and turn back; `sla` are names of service levels.
     """
 
     name: str
@@ -106,7 +105,6 @@ class Pool:
     returns: frozenset[str] = frozenset()
     hold: Hold = Hold()
     sla: tuple[str, ...] = ()
-    needs_presence: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,6 @@ def _pool(pool: Pool) -> dict[str, Any]:
         returns=sorted(pool.returns),
         hold=_hold(pool.hold),
         sla=list(pool.sla),
-        needs_presence=pool.needs_presence,
     )
 
 

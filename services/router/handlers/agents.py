@@ -63,7 +63,9 @@ async def tell_groups(work: Work, changes: Mapping[UUID, OfAgent], cause: Cause,
     """
     desk = work.desk
     if hours:
-        for lead in (await work.leads(await store.promised_by(work.uow, changes))).values():
+        leads = await work.leads(await store.promised_by(work.uow, changes))
+        await work.learn_others(leads.values())
+        for lead in leads.values():
             count_so_far(desk, lead)
     for id, entry_of in sorted(changes.items()):
         if found := desk.state_of_agent(id):

@@ -75,7 +75,7 @@ class Work:
         groups = {self.active.group_of_pool[name] for name in names if name in self.active.group_of_pool}
         await self.lock(groups | self.groups_of_agents(agents))
         leads = await self.leads(wanted)
-        await self._learn_others(leads.values())
+        await self.learn_others(leads.values())
         return leads
 
     def groups_of_agents(self, ids: Iterable[UUID]) -> set[int]:
@@ -96,7 +96,7 @@ class Work:
             yield from (rule.to for rule in self.active.policy.reroute if rule.to)
         yield from (rung.pool for clock in lead.clocks for rung in clock.sla.ladder if rung.pool)
 
-    async def _learn_others(self, leads: Iterable[Case]) -> None:
+    async def learn_others(self, leads: Iterable[Case]) -> None:
         """Owners who are in no pool any more: what was promised goes by their hours still."""
         outside = {lead.held.agent_id for lead in leads if lead.held and lead.clocks} - self.active.group_of_agent.keys()
         if outside:

@@ -24,6 +24,7 @@ from services.router.domain.decision import (
     reject,
     restore,
 )
+from services.router.domain.fairness import Statement, credited, debited, reweighted
 from services.router.domain.ledger import (
     AGENT_CHANGED,
     ASSIGNED,
@@ -122,6 +123,7 @@ __all__ = [
     "Rotation",
     "Rule",
     "Settings",
+    "Statement",
     "Territories",
     "Unreadable",
     "UnreadableRoster",
@@ -134,7 +136,9 @@ __all__ = [
     "change_settings",
     "copy_calendars",
     "covers",
+    "credited",
     "days_off",
+    "debited",
     "decide",
     "decide_in_pool",
     "differences",
@@ -162,6 +166,7 @@ __all__ = [
     "read_yaml",
     "reject",
     "restore",
+    "reweighted",
     "shares",
     "to_document",
     "with_members",

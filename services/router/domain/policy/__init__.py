@@ -11,6 +11,7 @@ from services.router.domain.policy.schema import SCHEMA
 from services.router.domain.policy.support import SUPPORTED, Feature, unsupported
 from services.router.domain.policy.text import Unreadable, read_json, read_yaml
 from services.router.domain.policy.values import (
+    CATCH_UP,
     Escalation,
     Hold,
     Listed,
@@ -31,6 +32,7 @@ from services.router.domain.policy.writing import to_document
 
 __all__ = [
     "AGENT",
+    "CATCH_UP",
     "COVERS",
     "SCHEMA",
     "SUPPORTED",

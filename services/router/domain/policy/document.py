@@ -14,6 +14,7 @@ from services.router.domain.policy.requirement import Requirement
 from services.router.domain.policy.schema import FIRST_FORM, ROUTED, SCHEMA
 from services.router.domain.policy.shape import faults
 from services.router.domain.policy.values import (
+    CATCH_UP,
     Escalation,
     Hold,
     Listed,
@@ -152,6 +153,7 @@ class _Reading:
             overflow=tuple(parts.get("overflow", [])),
             returns=frozenset(parts.get("returns", [])),
             hold=Hold(**parts.get("hold", {})),
+            catch_up=parts.get("catch_up", CATCH_UP),
             sla=_names(parts.get("sla", [])),
         )
 

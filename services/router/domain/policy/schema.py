@@ -108,6 +108,7 @@ _POOL = _object(
         "sticky": _STICKY,
         "overflow": _list(_ANY_NAME, most=10, uniqueItems=True),
         "returns": _list(_one_of(END_REASONS), most=len(END_REASONS), uniqueItems=True),
+        "catch_up": _whole(0, 10_000),
         "hold": _object({"ageing_points_per_hour": _whole(0, 1_000), "promise_minutes": _whole(1, MAX_MINUTES)}),
         "sla": _SLAS,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from services.router.domain.policy.document import ALWAYS
-from services.router.domain.policy.values import Hold, Policy, Pool, Reroute, Rule, Sla, Sticky, Strategy, StrategyKind
+from services.router.domain.policy.values import CATCH_UP, Hold, Policy, Pool, Reroute, Rule, Sla, Sticky, Strategy, StrategyKind
 
 
 def to_document(policy: Policy) -> dict[str, Any]:
@@ -27,7 +27,8 @@ def to_document(policy: Policy) -> dict[str, Any]:
 def _pool(pool: Pool) -> dict[str, Any]:
     listed = [_filled(agent=one.agent, weight=one.weight, level=one.level) for one in pool.listed]
     named = [_filled(agent=str(one.agent_id), weight=one.weight, level=one.level) for one in pool.members]
-    return {"members": listed if pool.listed or pool.member_rule else named} | _filled(
+    catch_up = {} if pool.catch_up == CATCH_UP else {"catch_up": pool.catch_up}
+    return {"members": listed if pool.listed or pool.member_rule else named, **catch_up} | _filled(
         member_rule=pool.member_rule and pool.member_rule.text,
         strategy=_strategy(pool),
         requires=pool.requires and pool.requires.text,

@@ -11,6 +11,7 @@ from uuid import UUID
 from services.router import store
 from services.router.domain import Entry, InvalidSettings, Settings, agent_changed, change_settings, copy_calendars
 from services.router.handlers.desk import Desk
+from services.router.handlers.fairness import reweigh
 from services.router.handlers.queue import drain
 from services.router.store import Standing
 from shared.contracts.envelope import Cause
@@ -41,6 +42,7 @@ async def change_agent(id: UUID, changes: Mapping[str, Any], uow: UnitOfWork, *,
         return await agent_row(uow, id)
     await _check_manager(uow, id, settings)
     await store.update_agents(uow, [standing._replace(settings=settings)], "settings", by)
+    reweigh(desk, id, standing.settings, settings)
     await tell_groups(desk, {id: told(id, settings, uow)}, cause)
     return await agent_row(uow, id)
 

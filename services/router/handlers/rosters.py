@@ -13,6 +13,7 @@ from services.router import store
 from services.router.domain import MAX_ROWS, InvalidSettings, Settings, UnreadableRoster, change_settings, read_csv
 from services.router.handlers.agents import groups_of_agents, tell_groups, told
 from services.router.handlers.desk import Desk
+from services.router.handlers.fairness import reweigh
 from services.router.store import Standing
 from shared.contracts.envelope import Cause
 from shared.db.uow import UnitOfWork
@@ -115,6 +116,8 @@ async def _write(desk: Desk, wanted: Mapping[UUID, Standing], known: Mapping[UUI
         await store.insert_agents(desk.uow, new, by)
     if changed := [one for id, one in wanted.items() if id in known]:
         await store.update_agents(desk.uow, changed, "settings", by)
+    for one in sorted(changed, key=lambda one: one.agent_id):
+        reweigh(desk, one.agent_id, known[one.agent_id].settings, one.settings)
     await tell_groups(desk, {one.agent_id: told(one.agent_id, one.settings, desk.uow) for one in changed}, cause)
 
 

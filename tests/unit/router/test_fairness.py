@@ -387,7 +387,7 @@ def test_a_statement_says_why_in_words() -> None:
         == "Its part in what others were credited, debited, caught up or left behind: -1.00 turns."
     )
     [note] = statement.notes
-    assert note.text == "Credited 1 turns by ops: made up for a fault"
+    assert note.text == "Credited 1 turn by ops: made up for a fault"
 
 
 def test_the_latest_notes_are_kept() -> None:

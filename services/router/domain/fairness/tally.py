@@ -25,7 +25,8 @@ class Note:
     def text(self) -> str:
         """For a person."""
         verb = "Credited" if self.turns > 0 else "Debited"
-        return f"{verb} {abs(self.turns)} turns by {self.by}: {self.reason}"
+        turns = "turn" if abs(self.turns) == 1 else "turns"
+        return f"{verb} {abs(self.turns)} {turns} by {self.by}: {self.reason}"
 
     def to_document(self) -> dict[str, Any]:
         return {"at": self.at.isoformat(), "turns": self.turns, "by": self.by, "reason": self.reason}

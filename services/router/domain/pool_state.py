@@ -55,9 +55,9 @@ class PoolState:
 
     def take(self, agent_id: UUID, *, of: int | str = EVERYONE, without: Collection[UUID] = ()) -> int:
         """Gives a member a turn, as `Turns.take` does; those who will catch up are booked what they miss of it."""
-        missed = self.book.missed_of(agent_id, of=of, without=without)
+        unit, those = self.book.missed_of(agent_id, of=of, without=without)
         number = self.turns.take(agent_id, of=of, without=without)
-        self.book.miss(missed)
+        self.book.miss(unit, those)
         return number
 
     def give_back(self, agent_id: UUID, *, of: int) -> None:

@@ -40,7 +40,8 @@ class Book:
             else Tally.open(turns.counters(agent_id))
             for agent_id in turns.members
         }
-        self._catching_up: set[UUID] = set()
+        self._catching_up: dict[UUID, int] = {}  # with what their shares are in proportion to
+        self._came_back: list[tuple[UUID, int]] = []
 
     def apply(self, entry: Entry) -> None:
         """Raises LedgerError for an entry that is not about fairness, not about a member, or says what cannot be."""
@@ -66,35 +67,47 @@ class Book:
 
     def catch_up(self, agent_id: UUID, catching_up: bool) -> None:
         """Whether the member misses turns from now on that it will be credited."""
-        (self._catching_up.add if catching_up else self._catching_up.discard)(agent_id)
+        if catching_up:
+            self._catching_up[agent_id] = self._turns.stake(agent_id)
+        else:
+            self._catching_up.pop(agent_id, None)
 
-    def missed_of(self, agent_id: UUID, *, of: int | str = EVERYONE, without: Collection[UUID] = ()) -> dict[UUID, int]:
-        """Before a turn is taken: the share that each of those who catch up would have had in it, had all of them been there.
+    def missed_of(
+        self, agent_id: UUID, *, of: int | str = EVERYONE, without: Collection[UUID] = ()
+    ) -> tuple[int, Collection[UUID]]:
+        """Before the agent takes a turn: what those who catch up would have had of it, had all of them been there, in PARTS for each
+        unit of their stake; and who they are. O(k) of those on leave.
 
-        O(k) of those on leave. Raises KeyError for a class that there is not.
+        Raises KeyError for a class that there is not.
         """
         if not self._catching_up:
-            return {}
+            return 0, ()
         share = self._turns.share(agent_id, among=self._turns.members_of(of), without=without)
-        rivals = self._turns.rivals(agent_id, self._catching_up.difference(without), of=of)
-        stakes = {one: stake for one in rivals if (stake := self._turns.stake(one))}
-        whole = PARTS * self._turns.stake(agent_id) + share * sum(stakes.values())
-        return {one: PARTS * share * stake // whole for one, stake in stakes.items()} if share else {}
+        those = self._turns.rivals(agent_id, [one for one in self._catching_up if one not in without], of=of)
+        whole = PARTS * self._turns.stake(agent_id) + share * sum(self._catching_up[one] for one in those)
+        return (PARTS * share // whole if share else 0), those
 
-    def miss(self, parts: Mapping[UUID, int]) -> None:
-        """Members on leave missed this much of a turn."""
-        for agent_id, part in parts.items():
-            self._tallies[agent_id].missed += part
+    def miss(self, unit: int, those: Collection[UUID]) -> None:
+        """These members on leave missed a turn, as `missed_of` says."""
+        for agent_id in those:
+            self._tallies[agent_id].missed += unit * self._catching_up[agent_id]
 
-    def come_back(self, agent_id: UUID) -> None:
-        """Leave is over: credits what was missed, up to the most that the pool allows."""
+    def come_back(self, agent_id: UUID) -> bool:
+        """Leave is over: what was missed is credited, up to the most that the pool allows, once `settle` is called. False for nothing."""
         tally = self._tallies[agent_id]
         missed, tally.missed = tally.missed, 0
         if missed:
             kept = min(missed, PARTS * self.most)
             tally.caught_up += missed
             tally.forfeited += kept - missed
-            self._move(agent_id, kept)
+            self._came_back.append((agent_id, kept))
+        return missed > 0
+
+    def settle(self) -> None:
+        """Credits all who came back since the last time at once: each O(n), but only additions."""
+        moves, self._came_back = self._came_back, []
+        if moves:
+            self._move(*moves)
 
     # -- What is kept, and shown
 
@@ -128,25 +141,32 @@ class Book:
         tally.credited += PARTS * turns
         tally.credits += 1
         tally.note(_note(entry, turns))
-        self._move(agent_id, PARTS * turns)
+        self._move((agent_id, PARTS * turns))
 
     def _debit(self, agent_id: UUID, entry: Entry) -> None:
         turns, tally = _positive(entry, "turns"), self._tallies[agent_id]
         tally.debited -= PARTS * turns
         tally.debits += 1
         tally.note(_note(entry, -turns))
-        self._move(agent_id, -PARTS * turns)
+        self._move((agent_id, -PARTS * turns))
 
     def _reweight(self, agent_id: UUID, entry: Entry) -> None:
         self._turns.reweight(agent_id, _positive(entry, "weight"))
+        if agent_id in self._catching_up:
+            self._catching_up[agent_id] = self._turns.stake(agent_id)
 
-    def _move(self, agent_id: UUID, parts: int) -> None:
-        """Gives the member so many parts, from the others by weight. O(n), and done for what people do by hand only."""
-        self._turns.adjust(agent_id, parts)
-        others = [one for one in self._turns.members if one != agent_id] or [agent_id]  # nobody gains in a pool of one
-        for one, part in zip(others, split(-parts, [self._turns.weight(one) for one in others]), strict=True):
-            self._tallies[one].others += part
-            self._turns.adjust(one, part)
+    def _move(self, *moves: tuple[UUID, int]) -> None:
+        """Gives members so many parts, each from all the others by weight."""
+        weights = [(one, self._turns.weight(one)) for one in self._turns.members]
+        changes = dict.fromkeys(self._turns.members, 0)
+        for agent_id, parts in moves:
+            changes[agent_id] += parts
+            others = [pair for pair in weights if pair[0] != agent_id] or weights  # nobody gains in a pool of one
+            for (one, _), part in zip(others, split(-parts, [weight for _, weight in others]), strict=True):
+                changes[one] += part
+                self._tallies[one].others += part
+        for one, change in changes.items():
+            self._turns.adjust(one, change)
 
 
 def _positive(entry: Entry, name: str) -> int:

@@ -37,6 +37,7 @@ def fold(entry: Entry, seat: Seat, seats: Seats, pools: Pools) -> int | None:
         seats.book(seat)
     elif entry.kind not in FAIRNESS_KINDS:
         seats.look_again(seat)
+    seats.settle()
     if entry.kind in _OF_WORK:
         for pool in seat.pools:
             pool.hold(seat.agent_id, seat.agent)

@@ -53,11 +53,13 @@ class Seats:
         self._periods = Calendar()
         self._days_off: dict[tuple[str, ...], Mapping[str, str]] = {}
         self._changes: list[tuple[datetime, UUID]] = []
+        self._to_settle: list[PoolState] = []
         pools_of: dict[UUID, tuple[PoolState, ...]] = {}
         for pool in pools:
             for agent_id in pool.turns.members:
                 pools_of[agent_id] = (*pools_of.get(agent_id, ()), pool)
         self._seats = {agent_id: self._take_seat(agent_id, agents, pools_of[agent_id]) for agent_id in sorted(pools_of)}
+        self.settle()
 
     def __getitem__(self, agent_id: UUID | None) -> Seat:
         """Raises NotInGroup."""
@@ -83,7 +85,15 @@ class Seats:
                 if seat.until == moment:  # else it was booked anew meanwhile
                     seat.until = None
                     self.look_again(seat)
+            self.settle()
         return self.now
+
+    def settle(self) -> None:
+        """Credits those who came back from leave; to be called after seats were booked, before turns are asked for."""
+        if self._to_settle:
+            pools, self._to_settle = self._to_settle, []
+            for pool in pools:
+                pool.book.settle()
 
     @property
     def next_change(self) -> datetime | None:
@@ -137,8 +147,8 @@ class Seats:
             pool.hold(agent_id, agent)
             pool.enter(agent_id, seat.gate)
             pool.book.catch_up(agent_id, seat.catching_up)
-            if seat.back is None:
-                pool.book.come_back(agent_id)  # from a leave that was over before this group opened
+        if seat.back is None:
+            self._come_back(seat)  # from a leave that was over before this group opened
         return seat
 
     def _days_off_of(self, settings: Settings) -> Mapping[str, str]:
@@ -150,9 +160,11 @@ class Seats:
     def _see_absence(self, seat: Seat) -> None:
         absent, until = absence(seat.agent.leaves, self.now)
         if seat.back and (not absent or seat.back <= self.now):
-            for pool in seat.pools:
-                pool.book.come_back(seat.agent_id)
+            self._come_back(seat)
         seat.back = until if absent else None
+
+    def _come_back(self, seat: Seat) -> None:
+        self._to_settle += [pool for pool in seat.pools if pool.book.come_back(seat.agent_id)]
 
     def _gate(self, seat: Seat) -> tuple[Gate | None, bool]:
         """The gate that stops an agent now, and whether it is catching up. When that may change goes into the heap."""

@@ -185,10 +185,15 @@ class Turns:
         one = self._standings[agent_id]
         return one.percent if "share" in (self.way.kind, self.way.fallback) else one.weight
 
-    def rivals(self, agent_id: UUID, those: Iterable[UUID], *, of: int | str = EVERYONE) -> list[UUID]:
+    def rivals(self, agent_id: UUID, those: list[UUID], *, of: int | str = EVERYONE) -> list[UUID]:
         """Those of some members who would share in a turn of a class, named as for `take`, that this member takes."""
-        members, level = self._classes.named(of).members, self.level(agent_id)
-        return [one for one in those if one in members and (self.way.kind != "waterfall" or self.level(one) == level)]
+        if of != EVERYONE:
+            members = self.members_of(of)
+            those = [one for one in those if one in members]
+        if self.way.kind == "waterfall":
+            level = self.level(agent_id)
+            those = [one for one in those if self.level(one) == level]
+        return those
 
     def members_of(self, of: int | str) -> frozenset[UUID]:
         """The members of a class, named as for `take`. Raises KeyError for a class that there is not."""

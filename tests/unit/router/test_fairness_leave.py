@@ -18,6 +18,7 @@ from services.router.domain import (
     PARTS,
     Entry,
     GroupState,
+    InvalidPolicy,
     Leave,
     Member,
     Pause,
@@ -29,8 +30,11 @@ from services.router.domain import (
     leave_changed,
     pause_changed,
     presence_changed,
+    read_draft,
+    to_document,
 )
 from services.router.domain.policy import Strategy, StrategyKind
+from tests.unit.router.documents import FACTS, a_document
 from tests.unit.router.worlds import ALead, an_agent
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=60)
@@ -179,13 +183,13 @@ def test_leave_goes_on_through_a_change_of_policy() -> None:
     desk = office(ANN, BEN)
     desk.leave(ANN, away(1, 5))
     desk.leads(NOW + 2 * HOUR, 6)
-    for back, credited_ in ((NOW + 3 * HOUR, 0), (NOW + 5 * HOUR, 3)):
+    for opened in (NOW + 3 * HOUR, NOW + 5 * HOUR):
         agents = {one: an_agent(zone="UTC") for one in (ANN, BEN)}
         agents[ANN].leaves = (away(1, 5),)
         pools = [Pool("pool", (Member(ANN, 2), Member(BEN)))]
-        after = GroupState(pools, agents, now=back, carried=desk.state.counters(), stood=desk.state.standings())
+        after = GroupState(pools, agents, now=opened, carried=desk.state.counters(), stood=desk.state.standings())
         after.roll(NOW + 5 * HOUR)
-        assert after.statement("pool", ANN).difference == 3 * PARTS, credited_
+        assert after.statement("pool", ANN).difference == 3 * PARTS, opened
 
 
 def test_a_pause_is_not_made_up_for_in_any_strategy() -> None:
@@ -196,6 +200,33 @@ def test_a_pause_is_not_made_up_for_in_any_strategy() -> None:
             desk.tell(pause_changed, NOW, one, pause=Pause(NOW + 2 * HOUR))
         assert desk.leads(NOW + HOUR, 30) == {CYD: 30}
         assert desk.leads(NOW + 3 * HOUR, 12) == {ANN: 4, BEN: 4, CYD: 4}, kind
+
+
+def test_a_snapshot_without_books_is_still_read_and_its_books_begin_there() -> None:
+    desk = office(ANN, BEN)
+    desk.leads(NOW, 3)
+    older = json.loads(json.dumps(desk.state.snapshot()))
+    for pool in older["pools"].values():
+        del pool["book"], pool["catch_up"]
+    again = GroupState.restore({**older, "version": 3})
+    assert again.counters() == desk.state.counters()
+    assert [line.text for line in again.statement("pool", ANN).lines] == [
+        "Carried from before: entitled to 1.50 turns, received 2.",
+        "Its share of the leads given out while it could receive: 0.00 turns; received 0.",
+    ]
+    again.apply(credited(4, NOW, agent_id=BEN, pool="pool", turns=1, reason="made up for a fault", by="ops"))
+    assert again.statement("pool", BEN).difference == 3 * PARTS // 2
+
+
+def test_a_policy_says_how_much_is_caught_up() -> None:
+    pools = {"north": {"members": []}, "south": {"members": [], "catch_up": 0}}
+    policy = read_draft(a_document(pools=pools), FACTS, version=1).policy
+    assert {name: pool.catch_up for name, pool in policy.pools.items()} == {"north": 20, "south": 0}
+    written = to_document(policy)["pools"]
+    assert ("catch_up" in written["north"], written["south"]["catch_up"]) == (False, 0)
+    with pytest.raises(InvalidPolicy) as refused:
+        read_draft(a_document(pools={**pools, "north": {"catch_up": -1}}), FACTS, version=1)
+    assert [problem.path for problem in refused.value.problems] == ["/pools/north/catch_up"]
 
 
 # -- Properties ------------------------------------------------------------------------------------------------------------------

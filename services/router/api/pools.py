@@ -69,7 +69,10 @@ def _pool_out(work: Work, name: str, lengths: dict[str, int]) -> dict[str, Any]:
     return {
         "name": name,
         "group": group,
-        "members": [{"agent_id": one.agent_id, "weight": one.weight} for one in work.active.policy.pools[name].members],
+        "members": [
+            {"agent_id": one.agent_id, "weight": pool.turns.weight(one.agent_id)}
+            for one in work.active.policy.pools[name].members
+        ],
         "can_receive": pool.turns.eligible_count(),
         "stopped": {gate.value: count for gate, count in pool.stopped.items()},
         "waiting": lengths.get(name, 0),

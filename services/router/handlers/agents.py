@@ -11,6 +11,7 @@ from uuid import UUID
 from services.router import store
 from services.router.domain import Entry, InvalidSettings, Settings, agent_changed, change_settings, copy_calendars
 from services.router.domain.desk import count_so_far
+from services.router.handlers.fairness import reweigh
 from services.router.handlers.queue import drain
 from services.router.handlers.work import Work
 from services.router.store import Standing
@@ -42,6 +43,7 @@ async def change_agent(id: UUID, changes: Mapping[str, Any], uow: UnitOfWork, *,
         return await agent_row(uow, id)
     await _check_manager(uow, id, settings)
     await store.update_agents(uow, [standing._replace(settings=settings)], "settings", by)
+    reweigh(work, id, standing.settings, settings)
     await tell_groups(work, {id: told(id, settings, uow)}, cause, hours=True)
     return await agent_row(uow, id)
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from services.router import store
 from services.router.domain import MAX_ROWS, InvalidSettings, Settings, UnreadableRoster, change_settings, read_csv
 from services.router.handlers.agents import tell_groups, told
+from services.router.handlers.fairness import reweigh
 from services.router.handlers.work import Work
 from services.router.store import Standing
 from shared.contracts.envelope import Cause
@@ -115,6 +116,8 @@ async def _write(work: Work, wanted: Mapping[UUID, Standing], known: Mapping[UUI
         await store.insert_agents(work.uow, new, by)
     if changed := [one for id, one in wanted.items() if id in known]:
         await store.update_agents(work.uow, changed, "settings", by)
+    for one in sorted(changed, key=lambda one: one.agent_id):
+        reweigh(work, one.agent_id, known[one.agent_id].settings, one.settings)
     await tell_groups(work, {one.agent_id: told(one.agent_id, one.settings, work.uow) for one in changed}, cause, hours=True)
 
 

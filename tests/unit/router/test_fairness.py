@@ -396,3 +396,11 @@ def test_the_latest_notes_are_kept() -> None:
     for turns in range(1, 15):
         desk.credit(0, turns)
     assert [note.turns for note in desk.statement(0).notes] == list(range(5, 15))
+
+
+def test_a_statement_is_rounded_for_people() -> None:
+    desk = Desk([1, 1, 1])
+    desk.give_many(3)
+    assert {statement.text for statement in desk.statements()} == {"Was entitled to 1.00 turns and received 1: is level."}
+    desk.credit(0, 1)
+    assert desk.statement(0).text == "Was entitled to 2.00 turns and received 1: is owed 1.00 turns."

@@ -48,6 +48,12 @@ class Desk:
             return winner
         return None
 
+    def give_among(self, among: frozenset[UUID]) -> UUID:
+        winner = self.turns.peek(NOW, among=among)
+        assert isinstance(winner, UUID)
+        self.pool.take(winner, of=self.turns.name(among))
+        return winner
+
     def give_many(self, count: int) -> Counter[UUID]:
         return Counter(winner for _ in range(count) if (winner := self.give()))
 
@@ -266,6 +272,26 @@ def test_only_who_misses_a_lead_of_its_class_is_credited_it() -> None:
     assert [desk.statement(rank).to_come for rank in range(3)] == [PARTS // 3, PARTS // 2 + PARTS // 3, 0]
     desk.pool.take(agent(2), without=(agent(1),))
     assert desk.statement(1).to_come == PARTS // 2 + PARTS // 3
+
+
+def test_a_credit_is_paid_by_the_kind_of_leads_that_the_pool_gives_out() -> None:
+    desk, speak_it = Desk([1, 1, 1, 1]), frozenset(map(agent, range(3)))
+    desk.give_many(4)
+    for _ in range(2):
+        got = Counter(desk.give_among(speak_it) for _ in range(9))
+        assert got == {agent(0): 3, agent(1): 3, agent(2): 3}
+    desk.credit(0, 6)
+    got = Counter(desk.give_among(speak_it) for _ in range(40))
+    assert got[agent(0)] in range(16, 20), "a third, and six more less what the one pays of it who cannot be asked"
+    assert abs(desk.statement(0).difference) <= 2 * PARTS
+
+
+def test_a_credit_is_not_paid_anew_by_each_kind_of_leads() -> None:
+    desk = Desk([1, 1, 1, 1, 1])
+    desk.credit(0, 10)
+    kinds = [frozenset((agent(0), agent(one), agent(other))) for one, other in ((1, 2), (1, 3), (1, 4), (2, 3), (2, 4), (3, 4))]
+    got = Counter(desk.give_among(among) for _ in range(30) for among in kinds)
+    assert got[agent(0)] <= 60 + 10 + len(kinds), "a third of all, what was credited, and a turn for each kind at most"
 
 
 def test_a_credit_during_leave_is_not_earned_by_it() -> None:

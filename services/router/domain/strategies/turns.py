@@ -159,8 +159,8 @@ class Turns:
         self._classes.refresh(agent_id)
 
     def adjust(self, agent_id: UUID, parts: int) -> None:
-        """Changes what a member is entitled to by so many PARTS of a turn, in the class of everyone."""
-        self._classes.everyone.strategy.adjust(agent_id, parts)
+        """Changes what a member is entitled to by so many PARTS of a turn, in the class that was used last."""
+        self._classes.latest(agent_id).strategy.adjust(agent_id, parts)
         if self._measure:
             self._measure.adjust(agent_id, parts)
         self._standings[agent_id].level_at -= parts

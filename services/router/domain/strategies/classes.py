@@ -30,7 +30,7 @@ class Part(IntEnum):
     """A member's part in the turns of a pool."""
 
     NONE = 0
-    EARNS = 1  # is entitled to its share and receives nothing: away with catch-up
+    EARNS = 1  # is entitled to its share and receives nothing
     RECEIVES = 2
 
 

@@ -67,7 +67,7 @@ class Turns:
         self._classes.set(agent_id, Part.RECEIVES)
 
     def withdraw(self, agent_id: UUID, *, earning: bool = False) -> None:
-        """Lets a member sit out; with `earning` (leave with catch-up, and no other gate) it stays entitled to its share."""
+        """Lets a member sit out; with `earning` it stays entitled to its share."""
         self._classes.set(agent_id, Part.EARNS if earning else Part.NONE)
 
     def step_out(self, agent_id: UUID) -> None:

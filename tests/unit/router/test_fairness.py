@@ -48,6 +48,12 @@ class Desk:
             return winner
         return None
 
+    def give_among(self, among: frozenset[UUID]) -> UUID:
+        winner = self.turns.peek(NOW, among=among)
+        assert isinstance(winner, UUID)
+        self.pool.take(winner, of=self.turns.name(among))
+        return winner
+
     def give_many(self, count: int) -> Counter[UUID]:
         return Counter(winner for _ in range(count) if (winner := self.give()))
 
@@ -268,6 +274,26 @@ def test_only_who_misses_a_lead_of_its_class_is_credited_it() -> None:
     assert desk.statement(1).to_come == PARTS // 2 + PARTS // 3
 
 
+def test_a_credit_is_paid_by_the_kind_of_leads_that_the_pool_gives_out() -> None:
+    desk, speak_it = Desk([1, 1, 1, 1]), frozenset(map(agent, range(3)))
+    desk.give_many(4)
+    for _ in range(2):
+        got = Counter(desk.give_among(speak_it) for _ in range(9))
+        assert got == {agent(0): 3, agent(1): 3, agent(2): 3}
+    desk.credit(0, 6)
+    got = Counter(desk.give_among(speak_it) for _ in range(40))
+    assert got[agent(0)] in range(16, 20), "a third, and six more less what the one pays of it who cannot be asked"
+    assert abs(desk.statement(0).difference) <= 2 * PARTS
+
+
+def test_a_credit_is_not_paid_anew_by_each_kind_of_leads() -> None:
+    desk = Desk([1, 1, 1, 1, 1])
+    desk.credit(0, 10)
+    kinds = [frozenset((agent(0), agent(one), agent(other))) for one, other in ((1, 2), (1, 3), (1, 4), (2, 3), (2, 4), (3, 4))]
+    got = Counter(desk.give_among(among) for _ in range(30) for among in kinds)
+    assert got[agent(0)] <= 60 + 10 + len(kinds), "a third of all, what was credited, and a turn for each kind at most"
+
+
 def test_a_credit_during_leave_is_not_earned_by_it() -> None:
     desk = Desk([1, 1], most=0)
     desk.leave(0, catch_up=True)
@@ -396,3 +422,11 @@ def test_the_latest_notes_are_kept() -> None:
     for turns in range(1, 15):
         desk.credit(0, turns)
     assert [note.turns for note in desk.statement(0).notes] == list(range(5, 15))
+
+
+def test_a_statement_is_rounded_for_people() -> None:
+    desk = Desk([1, 1, 1])
+    desk.give_many(3)
+    assert {statement.text for statement in desk.statements()} == {"Was entitled to 1.00 turns and received 1: is level."}
+    desk.credit(0, 1)
+    assert desk.statement(0).text == "Was entitled to 2.00 turns and received 1: is owed 1.00 turns."

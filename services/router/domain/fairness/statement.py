@@ -72,9 +72,10 @@ class Statement:
 
 
 def turns_text(parts: int) -> str:
-    """PARTS as turns with two decimals, cut off."""
-    sign = "-" if parts < 0 and -parts * 100 >= PARTS else ""
-    return f"{sign}{abs(parts) // PARTS}.{abs(parts) % PARTS * 100 // PARTS:02d}"
+    """PARTS as turns with two decimals, rounded: the floors that shares are made of do not show."""
+    hundredths = (abs(parts) * 100 + PARTS // 2) // PARTS
+    sign = "-" if parts < 0 and hundredths else ""
+    return f"{sign}{hundredths // 100}.{hundredths % 100:02d}"
 
 
 _TEXTS = {

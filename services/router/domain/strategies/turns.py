@@ -72,7 +72,7 @@ class Turns:
         self._classes.set(agent_id, Part.RECEIVES)
 
     def withdraw(self, agent_id: UUID, *, earning: bool = False) -> None:
-        """Lets a member sit out; with `earning` (leave with catch-up, and no other gate) it stays entitled to its share."""
+        """Lets a member sit out; with `earning` it stays entitled to its share."""
         self._classes.set(agent_id, Part.EARNS if earning else Part.NONE)
 
     def step_out(self, agent_id: UUID) -> None:
@@ -164,8 +164,8 @@ class Turns:
         self._classes.refresh(agent_id)
 
     def adjust(self, agent_id: UUID, parts: int) -> None:
-        """Changes what a member is entitled to by so many PARTS of a turn, in the class of everyone."""
-        self._classes.everyone.strategy.adjust(agent_id, parts)
+        """Changes what a member is entitled to by so many PARTS of a turn, in the class that was used last."""
+        self._classes.latest(agent_id).strategy.adjust(agent_id, parts)
         if self._measure:
             self._measure.adjust(agent_id, parts)
         self._standings[agent_id].level_at -= parts

@@ -99,9 +99,5 @@ async def _lock_pool(work: Work, pool: str) -> tuple[int, GroupState]:
 
 
 async def _look(work: Work, group: int) -> GroupState:
-    """The group's state. Looking lets time pass, which is written: else a replica whose clock is behind would decide in a past that
-    this one has left.
-    """
-    await work.lock([group])
-    await work.write()
+    await work.look([group])
     return work.states[group]

@@ -96,7 +96,8 @@ async def remembered(uow: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, Remembe
     """What is remembered of these contacts; one that was merged or erased meanwhile is left out."""
     # Never in one statement with what names the contacts: where their number is not known beforehand, all there are may be read.
     rows = await uow.fetch(
-        "SELECT id, profile, keys FROM intake.contacts WHERE id = ANY($1) AND merged_into IS NULL AND erased_at IS NULL", list(ids)
+        "SELECT id, profile, keys FROM intake.contacts WHERE id = ANY($1) AND merged_into IS NULL AND erased_at IS NULL",
+        list(ids),
     )
     return {row["id"]: Remembered(row["profile"], row["keys"]) for row in rows}
 

@@ -20,6 +20,7 @@ from shared.db.uow import Database
 from shared.errors import OutcomeUnknown, Refused, Transient, unavailable
 from shared.telemetry import logger
 
+JOINING = 0.003  # seconds that others have to join a group, where the last one held several; as commit_delay in PostgreSQL
 PROBE = 1.0  # seconds between looks whether the database is back
 RECENT = 0.5  # seconds over which the writer says how busy it is
 
@@ -52,6 +53,7 @@ class GroupWriter:
         self._arrived = asyncio.Event()
         self._stopping = False
         self._fault: str | None = None
+        self._crowded = False
         self._busy = 0.0
         self._idle_since = database.clock.monotonic()
 
@@ -73,6 +75,7 @@ class GroupWriter:
         while True:
             await self._next()
             if group := self._take():
+                self._crowded = len(group) > 1
                 began = self._database.clock.monotonic()
                 await self._write(group)
                 self._note_busy(began)
@@ -105,6 +108,8 @@ class GroupWriter:
             self._arrived.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._arrived.wait(), PROBE if self._fault else None)
+        if self._crowded and not self._stopping:
+            await asyncio.sleep(JOINING)
 
     def _take(self) -> list[_Waiting]:
         group: list[_Waiting] = []

@@ -20,7 +20,8 @@ from shared.db.uow import Database
 from shared.errors import OutcomeUnknown, Refused, Transient, unavailable
 from shared.telemetry import logger
 
-JOINING = 0.003  # seconds that others have to join a group, where the last one held several; as commit_delay in PostgreSQL
+JOINING = 0.003  # seconds that others have to join a group, as commit_delay in PostgreSQL,
+SIBLINGS = 5  # where the last one held so many submissions, as its commit_siblings: a commit costs as much as many leads
 PROBE = 1.0  # seconds between looks whether the database is back
 RECENT = 0.5  # seconds over which the writer says how busy it is
 
@@ -75,7 +76,7 @@ class GroupWriter:
         while True:
             await self._next()
             if group := self._take():
-                self._crowded = len(group) > 1
+                self._crowded = len(group) >= SIBLINGS
                 began = self._database.clock.monotonic()
                 await self._write(group)
                 self._note_busy(began)

@@ -11,7 +11,7 @@ import pytest
 
 from services.intake.handlers.receive import Submission
 from services.intake.loops import group
-from services.intake.loops.group import GroupWriter
+from services.intake.loops.group import SIBLINGS, GroupWriter
 from shared.clock import SystemClock
 from shared.contracts.envelope import Cause
 from shared.db.answers import Answer
@@ -53,19 +53,19 @@ async def writer(books: Books) -> AsyncIterator[GroupWriter]:
 
 
 async def test_where_several_come_those_behind_each_other_share_a_commit(writer: GroupWriter, books: Books) -> None:
-    await asyncio.gather(writer.submit(ONE), writer.submit(ONE))
+    await asyncio.gather(*(writer.submit(ONE) for _ in range(SIBLINGS)))
     first = asyncio.create_task(writer.submit(ONE))
     for _ in range(5):  # turns of the loop, in which the first would have been written alone
         await asyncio.sleep(0)
     await asyncio.gather(first, writer.submit(ONE))
-    assert books.groups == [2, 2]
+    assert books.groups == [SIBLINGS, 2]
 
 
-async def test_who_comes_alone_waits_for_nobody(writer: GroupWriter, books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_comes_with_few_waits_for_nobody(writer: GroupWriter, books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group, "JOINING", 3600.0)
-    for _ in range(3):
-        await asyncio.wait_for(writer.submit(ONE), timeout=10)
-    assert books.groups == [1, 1, 1]
+    for few in (1, SIBLINGS - 1, 1):
+        await asyncio.wait_for(asyncio.gather(*(writer.submit(ONE) for _ in range(few))), timeout=10)
+    assert books.groups == [1, SIBLINGS - 1, 1]
 
 
 async def test_a_group_holds_no_more_than_it_may(writer: GroupWriter, books: Books) -> None:

@@ -42,6 +42,8 @@ class Classes:
         self._parts = dict.fromkeys(standings.members, Part.NONE)
         self._changes = Changes(_REMEMBERED_CHANGES)
         self.everyone = self._new(standings.members, carried, {})
+        self._follows = self.everyone.strategy.follows_standings
+        self._of_member: dict[UUID, list[RequirementClass]] = {}
         self._classes: dict[int, RequirementClass] = {}
         self._numbers: dict[frozenset[UUID], int] = {self.everyone.members: EVERYONE}
         self._last_number = EVERYONE
@@ -62,21 +64,24 @@ class Classes:
 
     def with_member(self, agent_id: UUID) -> Iterator[RequirementClass]:
         yield self.everyone
-        for held in self._classes.values():
-            if agent_id in held.members:
-                yield held
+        yield from self._of_member.get(agent_id, ())
 
     def set(self, agent_id: UUID, part: Part) -> None:
         if self._parts[agent_id] is not part:
             self._parts[agent_id] = part
             self._apply(agent_id, self.everyone)
-            self._changes.add(agent_id)
+            self._changes.add(self._standings[agent_id].rank)
 
     def refresh(self, agent_id: UUID) -> None:
-        """The member's standing changed, or what the pool owes."""
-        self.everyone.strategy.refresh(agent_id)
-        self._changes.add(agent_id)
+        """The member's standing changed: told to those strategies only that ask for it."""
+        if self._follows:
+            self.everyone.strategy.refresh(agent_id)
+            self._changes.add(self._standings[agent_id].rank)
+
+    def settle(self, agent_id: UUID) -> None:
+        """What the pool owes the member changed, and its standing with it."""
         self._draft = None
+        self.refresh(agent_id)
 
     def of(self, among: frozenset[UUID] | None) -> RequirementClass:
         """The class of these members (None: everyone), as it stands."""
@@ -111,10 +116,9 @@ class Classes:
         found = self.everyone.counters(agent_id)
         if found is None:
             return None
-        for held in self._classes.values():
-            if agent_id in held.members:
-                found += held.counters(agent_id) or Counters()
-        return found + self._past.get(agent_id, Counters())
+        for held in self._of_member.get(agent_id, ()):
+            found += held.counters(agent_id) or Counters()
+        return found + self._past[agent_id] if agent_id in self._past else found
 
     def give_back(self, agent_id: UUID, held: RequirementClass) -> None:
         """Undoes a turn in the class; where the member received none in it, since that was in a dropped one, in the sums."""
@@ -145,11 +149,13 @@ class Classes:
         return classes
 
     def _up_to_date(self, held: RequirementClass) -> RequirementClass:
-        if held is not self.everyone:
-            for agent_id in self._changes.since(held.read, held.members):
-                self._apply(agent_id, held)
-                held.strategy.refresh(agent_id)
-            held.read = self._changes.number
+        changes = self._changes
+        if held.read != changes.number and held is not self.everyone:
+            ids = self._standings.members
+            for rank in changes.since(held.read, held.ranks):
+                self._apply(ids[rank], held)
+                held.strategy.refresh(ids[rank])
+            held.read = changes.number
         return held
 
     def _apply(self, agent_id: UUID, held: RequirementClass) -> None:
@@ -175,7 +181,8 @@ class Classes:
             members = sorted(members, key=lambda one: (-seeds[one], self._standings[one].tie, one))
         ordered = tuple(members)
         strategy = make(Plan(self._way, ordered, self._standings, make, carried))
-        held = RequirementClass(frozenset(ordered), strategy, seeds, self._changes.number)
+        ranks = frozenset(self._standings[agent_id].rank for agent_id in ordered)
+        held = RequirementClass(frozenset(ordered), ranks, strategy, seeds, self._changes.number)
         for agent_id in ordered:
             if self._parts[agent_id] is not Part.NONE:
                 self._apply(agent_id, held)
@@ -184,11 +191,14 @@ class Classes:
     def _add(self, number: int, held: RequirementClass) -> None:
         self._classes[number] = held
         self._numbers[held.members] = number
+        for agent_id in held.members:
+            self._of_member.setdefault(agent_id, []).append(held)
 
     def _drop(self, number: int) -> None:
         held = self._classes.pop(number)
         del self._numbers[held.members]
         for agent_id in held.members:
+            self._of_member[agent_id].remove(held)
             if counters := held.counters(agent_id):
                 self._past[agent_id] = self._past.get(agent_id, Counters()) + counters
 

@@ -13,6 +13,8 @@ from services.router.domain.strategies.strategy import Offer, Plan
 class InTurn:
     """Tijdeman's chairman assignment (`domain/rotation.py`) by the members' weights."""
 
+    follows_standings = False
+
     def __init__(self, plan: Plan) -> None:
         self._standings = plan.standings
         weights = self._weights(plan)

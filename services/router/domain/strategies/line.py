@@ -21,6 +21,8 @@ class Line:
     rest. O(log n) a change.
     """
 
+    follows_standings = True
+
     def __init__(self, plan: Plan) -> None:
         self._standings = plan.standings
         self._heap: list[_Place] = []

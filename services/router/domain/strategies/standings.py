@@ -25,12 +25,13 @@ class Seat:
 
 @dataclass(slots=True)
 class Standing:
-    """One member. `open` and `capacity` (None is no cap) count open work in one unit; `tie` is the last resort of ties.
+    """One member. `rank` is its place among the members by id. `open` and `capacity` (None is no cap) count open work in one unit; `tie` is the last resort of ties.
 
     `turns` are the places of the latest turns among all turns of the pool, never none. `level_at` is what the member is taken to have
     received beside `received`, in PARTS of a turn: a new one starts level with the others, a credit takes from it.
     """
 
+    rank: int
     weight: int
     level: int
     percent: int
@@ -56,17 +57,16 @@ class Standing:
 
 
 class Standings:
-    """The members of the pool of that name; `taken` counts its turns."""
+    """The members of the pool of that name, by id; `taken` counts its turns."""
 
     def __init__(self, pool: str, seats: Iterable[Seat]) -> None:
         ordered = sorted(seats, key=lambda seat: seat.agent_id)
         self.taken = 0
-        self._of = {seat.agent_id: Standing(seat.weight, seat.level, seat.percent, _tie(pool, seat.agent_id)) for seat in ordered}
-
-    @property
-    def members(self) -> tuple[UUID, ...]:
-        """All members, by id."""
-        return tuple(self._of)
+        self.members = tuple(seat.agent_id for seat in ordered)
+        self._of = {
+            seat.agent_id: Standing(rank, seat.weight, seat.level, seat.percent, _tie(pool, seat.agent_id))
+            for rank, seat in enumerate(ordered)
+        }
 
     def __getitem__(self, agent_id: UUID) -> Standing:
         return self._of[agent_id]

@@ -72,6 +72,10 @@ class Strategy(Protocol):
     def withdraw(self, agent_id: UUID, *, earning: bool = False) -> None:
         """Lets a member sit out; with `earning`, its entitlement goes on where the strategy has one."""
 
+    @property
+    def follows_standings(self) -> bool:
+        """Whether it is to be told of each change of a member's standing."""
+
     def refresh(self, agent_id: UUID) -> None:
         """The member's standing changed."""
 

@@ -130,7 +130,7 @@ class Turns:
         if self._measure:
             self._measure.take(agent_id)
         taken.used = self._standings.taken
-        self._classes.refresh(agent_id)
+        self._classes.settle(agent_id)
         return number
 
     def give_back(self, agent_id: UUID, *, of: int = EVERYONE) -> None:
@@ -144,7 +144,7 @@ class Turns:
         self._classes.give_back(agent_id, given)
         if self._measure:
             self._measure.give_back(agent_id)
-        self._classes.refresh(agent_id)
+        self._classes.settle(agent_id)
 
     def adjust(self, agent_id: UUID, parts: int) -> None:
         """Changes what a member is entitled to by so many PARTS of a turn, in the class of everyone."""
@@ -152,7 +152,7 @@ class Turns:
         if self._measure:
             self._measure.adjust(agent_id, parts)
         self._standings[agent_id].level_at -= parts
-        self._classes.refresh(agent_id)
+        self._classes.settle(agent_id)
 
     def reweight(self, agent_id: UUID, weight: int) -> None:
         """Changes shares from the next turn on; differences stay, and what counts as received stays in proportion."""
@@ -163,7 +163,7 @@ class Turns:
             self._measure.reweight(agent_id, weight)
         for held in self._classes.with_member(agent_id):
             held.strategy.reweight(agent_id)
-        self._classes.refresh(agent_id)
+        self._classes.settle(agent_id)
 
     def counters(self, agent_id: UUID) -> Counters:
         """What a member was entitled to and received, over all classes."""

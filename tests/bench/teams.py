@@ -1,0 +1,144 @@
+"""Teams of any size, a policy of any number of rules, and the leads that come to them: all by number, and all invented.
+
+An agent works in the hours of its zone, has skills, languages, territories and caps. A fifth of them are off hours at `NOON`, one in fifty is
+paused for good. Pools are by product and are enrolled by rule, so that each agent is in two of them; half of the pools and a third of the
+rules ask something of who receives the lead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from services.router.domain import Agent, GroupState, Pause, Policy, Settings, change_settings, enrol, from_document
+from services.router.domain.meeting import profile
+from shared.contracts.vocabulary import FACTS
+
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)  # a Tuesday
+PRODUCTS = ("scales", "lamps", "chairs", "desks", "doors", "tiles", "pipes", "tools", "paint")
+LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pl", "pt")
+COUNTRIES = ("DE", "FR", "GB", "ES", "IT", "NL", "PL", "PT", "AT", "CH", "BE", "US")
+ZONES = ("Europe/Berlin", "Europe/Paris", "Europe/London", "Europe/Madrid", "America/New_York")
+CAMPAIGNS = ("spring", "fair", "webinar", "partners", "search")
+SIZES = (3, 12, 45, 120, 480, 1_500, 9_000)
+_DAYS = ("mon", "tue", "wed", "thu", "fri")
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """A lead as the router's domain asks for it."""
+
+    lead_id: UUID
+    facts: Mapping[str, Any]
+    points: int
+    grade: str
+    qualification: str = "sales_qualified"
+
+
+def agent_document(n: int) -> dict[str, Any]:
+    """What somebody would send to make the n-th agent."""
+    return {
+        "name": f"Rep {n}",
+        "zone": ZONES[n % len(ZONES)],
+        "weight": 1 + n % 3,
+        "skills": [PRODUCTS[n % len(PRODUCTS)], PRODUCTS[(n // 3 + 4) % len(PRODUCTS)]],
+        "languages": [LANGUAGES[n % len(LANGUAGES)], LANGUAGES[(n // 2 + 3) % len(LANGUAGES)], "en"],
+        "territories": _territories(n),
+        "hours": dict.fromkeys(_DAYS, ["07:00-11:00"] if n % 5 == 3 else ["08:00-12:30", "12:30-18:30"]),
+        "holidays": ["2026-12-24", "2026-12-31"] if n % 4 == 0 else [],
+        "caps": {"day": 5_000, "open": 2_000, **({"hour": 4_000} if n % 3 == 0 else {})},
+    }
+
+
+def _territories(n: int) -> list[str]:
+    country = COUNTRIES[n % len(COUNTRIES)]
+    if n % 4 == 1 and country == "DE":
+        return [f"DE:{n % 10}0000-{n % 10}9999", "AT"]
+    return [country, COUNTRIES[(n // 5 + 6) % len(COUNTRIES)]]
+
+
+def agents(count: int) -> dict[UUID, Agent]:
+    """So many agents by id, with nothing open."""
+    found = {}
+    settings: dict[int, Settings] = {}
+    for n in range(count):
+        one = change_settings(Settings(), agent_document(n))
+        agent = Agent(settings.setdefault(n, one))
+        if n % 50 == 17:
+            agent.pause = Pause(None, "a project")
+        found[UUID(int=(0xA0 << 120) + n)] = agent
+    return found
+
+
+def policy_document(rules: int) -> dict[str, Any]:
+    """A policy of so many rules, a pool a product and one for all."""
+    return {
+        "define": {"enterprise": "company_size >= 500", "reachable": "has_phone || email_kind == 'company'"},
+        "pools": {
+            "everybody": {"member_rule": "'en' in agent.languages"},
+            **{product: _pool(n, product) for n, product in enumerate(PRODUCTS)},
+        },
+        "rules": [_rule(n) for n in range(rules)],
+        "default": "everybody",
+        "routed": ["sales_qualified"],
+    }
+
+
+def _pool(n: int, product: str) -> dict[str, Any]:
+    kind = ("rotation", "rotation", "least_open")[n % 3]
+    asks = {"requires": "lead.language in agent.languages"} if n % 2 else {}
+    return {"member_rule": f"'{product}' in agent.skills", "strategy": {"kind": kind}, "overflow": ["everybody"], **asks}
+
+
+def _rule(n: int) -> dict[str, Any]:
+    requires = ({}, {}, {"requires": "agent.covers_lead"})[n % 3]
+    return {"name": f"rule {n}", "when": _asks(n), "pool": PRODUCTS[n % len(PRODUCTS)], **requires}
+
+
+def _asks(n: int) -> str:
+    """Comparisons for the most part; one in five holds something else too, which must be evaluated."""
+    product, country = PRODUCTS[n % len(PRODUCTS)], COUNTRIES[n // 9 % len(COUNTRIES)]
+    return (
+        f"product == '{product}' && country in ['{country}', '{COUNTRIES[n // 4 % len(COUNTRIES)]}']",
+        f"product == '{product}' && company_size >= {SIZES[n // 9 % len(SIZES)]} && reachable",
+        f"product == '{product}' && campaign == '{CAMPAIGNS[n // 9 % len(CAMPAIGNS)]}' && points >= {n % 60}",
+        f"product == '{product}' && 'tag {n % 40}' in tags",
+        f"product == '{product}' && (enterprise || job_title.contains('{('Head', 'Chief', 'Lead')[n // 9 % 3]}'))",
+    )[n // 2 % 5]
+
+
+def policy_of(rules: int, roster: Mapping[UUID, Agent]) -> Policy:
+    """The policy with its pools enrolled from these agents."""
+    read = from_document(1, policy_document(rules), facts=FACTS)
+    policy, problems = enrol(read, [profile(id, agent.settings) for id, agent in roster.items()])
+    assert not problems
+    return policy
+
+
+def state_of(policy: Policy, roster: Mapping[UUID, Agent]) -> GroupState:
+    """The one group that all these pools are, as it opens; whoever is in none is no part of it."""
+    return GroupState(policy.pools.values(), roster, now=NOON, carried={})
+
+
+def lead(n: int) -> Lead:
+    """The n-th lead; what it is about repeats after some thousands."""
+    mixed = n * 2_654_435_761 % 2**32  # Knuth's multiplicative hash: no two facts go in step
+    facts = {
+        "source": "website",
+        "product": PRODUCTS[mixed % len(PRODUCTS)],
+        "country": COUNTRIES[mixed // 11 % len(COUNTRIES)],
+        "postcode": f"{mixed // 7 % 100_000:05d}",
+        "language": LANGUAGES[mixed // 13 % len(LANGUAGES)],
+        "company_size": SIZES[mixed // 17 % len(SIZES)],
+        "campaign": CAMPAIGNS[mixed // 19 % len(CAMPAIGNS)],
+        "tags": [f"tag {mixed // 23 % 40}", "newsletter"],
+        "job_title": ("Head of Buying", "Chief Engineer", "Buyer", "Assistant")[mixed // 29 % 4],
+        "email_kind": ("company", "free")[mixed // 31 % 2],
+        "has_email": True,
+        "has_phone": bool(mixed // 37 % 3),
+        "budget": 500 * (mixed // 41 % 100),
+    }
+    return Lead(UUID(int=(0xB0 << 120) + n), facts, mixed // 43 % 100, "ABCD"[mixed // 47 % 4])

@@ -39,7 +39,7 @@ class Classes:
     def __init__(self, way: Way, standings: Standings, carried: Mapping[UUID, Counters]) -> None:
         self._way, self._standings = way, standings
         self._sets = MemberSets(standings.members)
-        self._parts = dict.fromkeys(standings.members, Part.NONE)
+        self._parts = [Part.NONE] * len(standings.members)  # by rank
         self._changes = Changes(_REMEMBERED_CHANGES)
         self.everyone = self._new(standings.members, carried, {})
         self._follows = self.everyone.strategy.follows_standings
@@ -60,17 +60,19 @@ class Classes:
     @property
     def receiving(self) -> tuple[UUID, ...]:
         """Those who may receive, by id. O(n)."""
-        return tuple(agent_id for agent_id, part in self._parts.items() if part is Part.RECEIVES)
+        members = zip(self._standings.members, self._parts, strict=True)
+        return tuple(agent_id for agent_id, part in members if part is Part.RECEIVES)
 
     def with_member(self, agent_id: UUID) -> Iterator[RequirementClass]:
         yield self.everyone
         yield from self._of_member.get(agent_id, ())
 
     def set(self, agent_id: UUID, part: Part) -> None:
-        if self._parts[agent_id] is not part:
-            self._parts[agent_id] = part
-            self._apply(agent_id, self.everyone)
-            self._changes.add(self._standings[agent_id].rank)
+        rank = self._standings[agent_id].rank
+        if self._parts[rank] is not part:
+            self._parts[rank] = part
+            self._apply(rank, self.everyone)
+            self._changes.add(rank)
 
     def refresh(self, agent_id: UUID) -> None:
         """The member's standing changed: told to those strategies only that ask for it."""
@@ -151,15 +153,13 @@ class Classes:
     def _up_to_date(self, held: RequirementClass) -> RequirementClass:
         changes = self._changes
         if held.read != changes.number and held is not self.everyone:
-            ids = self._standings.members
             for rank in changes.since(held.read, held.ranks):
-                self._apply(ids[rank], held)
-                held.strategy.refresh(ids[rank])
+                self._apply(rank, held)
             held.read = changes.number
         return held
 
-    def _apply(self, agent_id: UUID, held: RequirementClass) -> None:
-        part = self._parts[agent_id]
+    def _apply(self, rank: int, held: RequirementClass) -> None:
+        part, agent_id = self._parts[rank], self._standings.members[rank]
         if part is Part.RECEIVES:
             held.strategy.admit(agent_id)
         else:
@@ -181,11 +181,11 @@ class Classes:
             members = sorted(members, key=lambda one: (-seeds[one], self._standings[one].tie, one))
         ordered = tuple(members)
         strategy = make(Plan(self._way, ordered, self._standings, make, carried))
-        ranks = frozenset(self._standings[agent_id].rank for agent_id in ordered)
-        held = RequirementClass(frozenset(ordered), ranks, strategy, seeds, self._changes.number)
-        for agent_id in ordered:
-            if self._parts[agent_id] is not Part.NONE:
-                self._apply(agent_id, held)
+        ranks = [self._standings[agent_id].rank for agent_id in ordered]
+        held = RequirementClass(frozenset(ordered), frozenset(ranks), strategy, seeds, self._changes.number)
+        for rank in ranks:
+            if self._parts[rank] is not Part.NONE:
+                self._apply(rank, held)
         return held
 
     def _add(self, number: int, held: RequirementClass) -> None:

@@ -18,7 +18,7 @@ class Line:
     """A heap of those who may receive, least key first; of equals, whoever has waited longest since its last turn.
 
     Lazy deletion: a member's places but the latest are outdated, and dropped when they come to the top or outnumber the
-    rest. O(log n) a change.
+    rest. O(log n) a change, and nothing where a member stands as it stood.
     """
 
     follows_standings = True
@@ -26,7 +26,7 @@ class Line:
     def __init__(self, plan: Plan) -> None:
         self._standings = plan.standings
         self._heap: list[_Place] = []
-        self._present: dict[UUID, int] = {}  # the number of each member's place that counts
+        self._present: dict[UUID, _Place] = {}  # each member's place that counts
         self._number = 0
 
     def key(self, one: Standing) -> tuple[int, ...]:
@@ -41,8 +41,13 @@ class Line:
         return agent_id in self._present
 
     def admit(self, agent_id: UUID) -> None:
-        if agent_id not in self._present:
-            self._push(agent_id)
+        one, known = self._standings[agent_id], self._present.get(agent_id)
+        key, last = self.key(one), one.last
+        if known is None or known[0] != key or known[1] != last:
+            self._number += 1
+            self._present[agent_id] = place = (key, last, one.tie, self._number, agent_id)
+            heappush(self._heap, place)
+            self._tidy()
 
     def withdraw(self, agent_id: UUID, *, earning: bool = False) -> None:
         self._present.pop(agent_id, None)
@@ -50,8 +55,7 @@ class Line:
 
     def refresh(self, agent_id: UUID) -> None:
         if agent_id in self._present:
-            self._push(agent_id)
-            self._tidy()
+            self.admit(agent_id)
 
     def peek(self, now: datetime, *, offered: bool = False) -> UUID | Offer | None:
         while self._heap and self._is_outdated(self._heap[0]):
@@ -83,14 +87,8 @@ class Line:
     def share(self, agent_id: UUID) -> int:
         return 0
 
-    def _push(self, agent_id: UUID) -> None:
-        one = self._standings[agent_id]
-        self._number += 1
-        self._present[agent_id] = self._number
-        heappush(self._heap, (self.key(one), one.last, one.tie, self._number, agent_id))
-
     def _is_outdated(self, place: _Place) -> bool:
-        return self._present.get(place[-1]) != place[-2]
+        return self._present.get(place[-1]) is not place
 
     def _tidy(self) -> None:
         if len(self._heap) > 2 * len(self._present) + _SLACK:

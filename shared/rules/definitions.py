@@ -8,7 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from shared.rules.faults import DocumentError, Problem, RuleError
 from shared.rules.logic import contradiction
 from shared.rules.rule import Rule, compile_rule
-from shared.rules.vocabulary import Facts, Kind, Vocabulary, name_fault
+from shared.rules.vocabulary import Facts, Kind, Vocabulary, name_fault, reader
 
 MAX_DECLARED = 200
 MAX_DEFINITIONS = 100
@@ -37,18 +37,20 @@ class Definitions:
             raise DocumentError(problems)
         self.rules: Mapping[str, Rule] = {name: rules[name] for name in order}
         self.vocabulary = Vocabulary(self.vocabulary.names, {name: rule.nodes for name, rule in self.rules.items()})
+        asked = {name for rule in self.rules.values() for name in rule.names}
+        self._read = reader(self.vocabulary, asked - self.rules.keys())
 
     def extend(self, facts: Facts) -> Facts:
         """The facts, and of each definition whether it holds; one that cannot be evaluated is not there."""
         if not self.rules:
             return facts
-        extended = dict(facts)
+        lead, extended = self._read(facts), dict(facts)
         for name, rule in self.rules.items():
-            held = rule.verdict(extended)
-            if isinstance(held, bool):
-                extended[name] = held
-            else:
+            held = rule.tell(lead)
+            if held is None:
                 extended.pop(name, None)
+            else:
+                lead[name] = extended[name] = held
         return extended
 
 

@@ -48,6 +48,11 @@ class Rule:
         """As calling it, with facts that were read for a vocabulary already: for asking many rules of one lead."""
         return self._evaluate(lead) is True
 
+    def tell(self, lead: Lead) -> bool | None:
+        """As `holds`, and None where it could not be evaluated."""
+        found = self._evaluate(lead)
+        return None if found.__class__ is Unknown else found is True
+
     def verdict(self, facts: Facts) -> bool | str:
         """True or false, or why it could not be evaluated, for a person."""
         found = self._evaluate(self._read(facts))

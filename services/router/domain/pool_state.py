@@ -23,11 +23,14 @@ class PoolState:
         seats = [Seat(one.agent_id, one.weight, one.level, one.percent) for one in pool.members]
         self.turns = Turns(pool.name, _way(pool.strategy), seats, carried, document=stood)
         self._stopped = dict.fromkeys(Gate, 0)
+        self._stopping: dict[Gate, int] | None = None
 
     @property
     def stopped(self) -> dict[Gate, int]:
         """How many members each gate stops; gates that stop nobody are left out."""
-        return {gate: count for gate, count in self._stopped.items() if count}
+        if self._stopping is None:
+            self._stopping = {gate: count for gate, count in self._stopped.items() if count}
+        return self._stopping.copy()
 
     def enter(self, agent_id: UUID, gate: Gate | None) -> None:
         """Books a member under the gate that stops it, as eligible where there is none."""
@@ -35,6 +38,7 @@ class PoolState:
             self.turns.admit(agent_id)
         else:
             self._stopped[gate] += 1
+            self._stopping = None
 
     def leave(self, agent_id: UUID, gate: Gate | None) -> None:
         """Takes back what `enter` booked."""
@@ -42,10 +46,12 @@ class PoolState:
             self.turns.withdraw(agent_id)
         else:
             self._stopped[gate] -= 1
+            self._stopping = None
 
     def hold(self, agent_id: UUID, agent: Agent) -> None:
-        """Takes what a member holds of open work, and its cap of it."""
-        self.turns.changed(agent_id, open=agent.open, capacity=agent.caps.open)
+        """Takes what a member holds of open work, and its cap of it, where the pool chooses by it."""
+        if self.turns.follows_standings:
+            self.turns.changed(agent_id, open=agent.open, capacity=agent.caps.open)
 
     def snapshot(self) -> dict[str, Any]:
         """The pool as data that JSON can carry, without who may receive; `restore` reads it back."""

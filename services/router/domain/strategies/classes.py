@@ -118,9 +118,14 @@ class Classes:
         found = self.everyone.counters(agent_id)
         if found is None:
             return None
+        entitled, received = found
         for held in self._of_member.get(agent_id, ()):
-            found += held.counters(agent_id) or Counters()
-        return found + self._past[agent_id] if agent_id in self._past else found
+            if kept := held.strategy.counters(agent_id):
+                entitled += kept.entitled - held.seeds.get(agent_id, 0)
+                received += kept.received
+        if past := self._past.get(agent_id):
+            entitled, received = entitled + past.entitled, received + past.received
+        return Counters(entitled, received)
 
     def give_back(self, agent_id: UUID, held: RequirementClass) -> None:
         """Undoes a turn in the class; where the member received none in it, since that was in a dropped one, in the sums."""

@@ -24,7 +24,7 @@ class Line:
     follows_standings = True
 
     def __init__(self, plan: Plan) -> None:
-        self._standings = plan.standings
+        self._standing_of = plan.standings.by_id
         self._heap: list[_Place] = []
         self._present: dict[UUID, _Place] = {}  # each member's place that counts
         self._number = 0
@@ -41,17 +41,19 @@ class Line:
         return agent_id in self._present
 
     def admit(self, agent_id: UUID) -> None:
-        one, known = self._standings[agent_id], self._present.get(agent_id)
+        one, known = self._standing_of[agent_id], self._present.get(agent_id)
         key, last = self.key(one), one.last
         if known is None or known[0] != key or known[1] != last:
             self._number += 1
             self._present[agent_id] = place = (key, last, one.tie, self._number, agent_id)
             heappush(self._heap, place)
-            self._tidy()
+            if len(self._heap) > 2 * len(self._present) + _SLACK:
+                self._tidy()
 
     def withdraw(self, agent_id: UUID, *, earning: bool = False) -> None:
         self._present.pop(agent_id, None)
-        self._tidy()
+        if len(self._heap) > 2 * len(self._present) + _SLACK:
+            self._tidy()
 
     def refresh(self, agent_id: UUID) -> None:
         if agent_id in self._present:
@@ -91,6 +93,5 @@ class Line:
         return self._present.get(place[-1]) is not place
 
     def _tidy(self) -> None:
-        if len(self._heap) > 2 * len(self._present) + _SLACK:
-            self._heap = [place for place in self._heap if not self._is_outdated(place)]
-            heapify(self._heap)
+        self._heap = list(self._present.values())
+        heapify(self._heap)

@@ -14,7 +14,7 @@ from uuid import UUID
 from services.router.domain.rotation import PARTS, Counters, Rotation
 from services.router.domain.strategies.classes import EVERYONE, Classes, Part, sitting_out
 from services.router.domain.strategies.standings import Seat, Standings
-from services.router.domain.strategies.strategy import Offer, Way
+from services.router.domain.strategies.strategy import Offer, Strategy, Way
 
 
 class Turns:
@@ -37,6 +37,7 @@ class Turns:
         self._standings = Standings(pool, seats)
         measured = _read_standings(self._standings, carried or {}, document or {"taken": 0, "members": []})
         self._classes = Classes(way, self._standings, carried or {})
+        self.follows_standings = self._classes.everyone.strategy.follows_standings
         self._measure = self._new_measure(measured)
 
     @property
@@ -102,14 +103,11 @@ class Turns:
         without: Collection[UUID] = (),
     ) -> UUID | None:
         """As `peek`, but who does not fit is passed over; an offer is taken as nobody claimed it."""
-        strategy, passed = (of := self._classes.of(among)).strategy, []
+        of = self._classes.of(among)
+        if not without:
+            return _first(of.strategy, now, fits)
         with sitting_out(of, without):
-            while isinstance(found := strategy.peek(now, offered=True), UUID) and not fits(found):
-                strategy.withdraw(found)
-                passed.append(found)
-            for agent_id in passed:
-                strategy.admit(agent_id)
-        return found if isinstance(found, UUID) else None
+            return _first(of.strategy, now, fits)
 
     def name(self, among: frozenset[UUID] | None) -> int | str:
         """The class of these members, as `take` reads it and a ledger entry keeps it: a number, or the members as text."""
@@ -125,7 +123,10 @@ class Turns:
             raise KeyError(agent_id)
         number = self._classes.keep(taken)
         self._standings.take(agent_id)
-        with sitting_out(taken, without):
+        if without:
+            with sitting_out(taken, without):
+                taken.strategy.take(agent_id)
+        else:
             taken.strategy.take(agent_id)
         if self._measure:
             self._measure.take(agent_id)
@@ -177,6 +178,8 @@ class Turns:
             return 0
         if self._measure and of.counters(agent_id) is None:
             return self._measure.share(agent_id)
+        if not without:
+            return of.strategy.share(agent_id)
         with sitting_out(of, without):
             return of.strategy.share(agent_id)
 
@@ -209,6 +212,17 @@ class Turns:
         one = self._standings[agent_id]
         seat = {"agent_id": str(agent_id), "weight": one.weight, "level": one.level, "percent": one.percent}
         return {**seat, **one.to_document(), "owed": self._measured(agent_id).difference}
+
+
+def _first(strategy: Strategy, now: datetime, fits: Callable[[UUID], bool]) -> UUID | None:
+    """Whoever does not fit sits out until the first who does is found."""
+    passed = []
+    while isinstance(found := strategy.peek(now, offered=True), UUID) and not fits(found):
+        strategy.withdraw(found)
+        passed.append(found)
+    for agent_id in passed:
+        strategy.admit(agent_id)
+    return found if isinstance(found, UUID) else None
 
 
 def _read_standings(standings: Standings, carried: Mapping[UUID, Counters], document: Mapping[str, Any]) -> dict[UUID, Counters]:

@@ -1,8 +1,8 @@
 """Teams of any size, a policy of any number of rules, and the leads that come to them: all by number, and all invented.
 
-An agent works in the hours of its zone, has skills, languages, territories and caps. A fifth of them are off hours at `NOON`, one in fifty is
-paused for good. Pools are by product and are enrolled by rule, so that each agent is in two of them; half of the pools and a third of the
-rules ask something of who receives the lead.
+An agent works in the hours of its zone, has skills, languages, territories and caps. A fifth of them are off hours at `NOON`, one in fifty
+is paused for good. Pools are by product and are enrolled by rule, so that an agent is in two of them and in that of everybody; half of the
+pools and a third of the rules ask something of who receives the lead.
 """
 
 from __future__ import annotations

@@ -175,7 +175,8 @@ class Classes:
 
         Beginning level would give the first turn of each class to the same member, and all turns where classes are many.
         """
-        ordered = sorted(members)
+        ids = self._standings.members
+        ordered = [ids[rank] for rank in sorted(self._standings[agent_id].rank for agent_id in members)]
         owed = [(self.counters(agent_id) or Counters()).difference for agent_id in ordered]
         level = split(sum(owed), [self._standings[agent_id].weight for agent_id in ordered]) if ordered else []
         seeds = {one: mine - part for one, mine, part in zip(ordered, owed, level, strict=True)}
@@ -183,7 +184,7 @@ class Classes:
 
     def _new(self, members: Iterable[UUID], carried: Mapping[UUID, Counters], seeds: Mapping[UUID, int]) -> RequirementClass:
         if seeds:  # everyone's ties are by id
-            members = sorted(members, key=lambda one: (-seeds[one], self._standings[one].tie, one))
+            members = sorted(members, key=lambda one: (-seeds[one], self._standings[one].tie, self._standings[one].rank))
         ordered = tuple(members)
         strategy = make(Plan(self._way, ordered, self._standings, make, carried))
         ranks = [self._standings[agent_id].rank for agent_id in ordered]

@@ -25,7 +25,8 @@ class Seat:
 
 @dataclass(slots=True)
 class Standing:
-    """One member. `rank` is its place among the members by id. `open` and `capacity` (None is no cap) count open work in one unit; `tie` is the last resort of ties.
+    """One member. `rank` is its place among the members by id. `open` and `capacity` (None is no cap) count open work in one unit; `tie`
+    is the last resort of ties.
 
     `turns` are the places of the latest turns among all turns of the pool, never none. `level_at` is what the member is taken to have
     received beside `received`, in PARTS of a turn: a new one starts level with the others, a credit takes from it.

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
+import os
 import time
-import tracemalloc
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
-from services.router.domain import Decision, GroupState, Policy, decide, ended
+from services.router.domain import Agent, Decision, GroupState, Policy, decide, ended
 from tests.bench import teams
+from tests.bench.accounting import resident_mib
 from tests.bench.quantile import quantile
 from tests.bench.teams import NOON, Lead
 
@@ -35,7 +36,8 @@ def measure(*, quick: bool = False, decisions: int = 20_000) -> dict[str, Any]:
     """For each size: decisions a second, µs of one at p50 and p99, what the floor takes, and what it took to make policy and state."""
     sizes = QUICK if quick else tuple((agents, rules) for agents in AGENTS for rules in RULES)
     leads = [teams.lead(n) for n in range(decisions)]
-    return {f"{agents} × {rules}": _measured(agents, rules, leads) for agents, rules in sizes}
+    rosters = {agents: teams.agents(agents) for agents, _ in sizes}
+    return {f"{agents:,} × {rules:,}": _measured(rosters[agents], rules, leads) for agents, rules in sizes}
 
 
 class Desk:
@@ -96,20 +98,20 @@ def floor(leads: Sequence[Lead], agents: int) -> float:
     return (time.process_time_ns() - started) / len(leads) / 1_000
 
 
-def _measured(agents: int, rules: int, leads: Sequence[Lead]) -> dict[str, Any]:
-    roster = teams.agents(agents)
+def _measured(roster: Mapping[UUID, Agent], rules: int, leads: Sequence[Lead]) -> dict[str, Any]:
     started = time.process_time()
     policy = teams.policy_of(rules, roster)
     compiled = time.process_time() - started
-    started = time.process_time()
+    before, started = resident_mib(os.getpid()), time.process_time()
     desk = Desk(policy, teams.state_of(policy, roster))
     opened = time.process_time() - started
+    taken = resident_mib(os.getpid()) - before
     cold = sum(timed(desk, leads[:_WARM])) / _WARM / 1_000
     gc.collect()
     gc.freeze()  # what stays is not looked through again and again, as in the service
     took = sorted(timed(desk, leads))
     gc.unfreeze()
-    bare = floor(leads, agents)
+    bare = floor(leads, len(roster))
     mean = sum(took) / len(took) / 1_000
     return {
         "decisions_per_second": round(1e6 / mean),
@@ -120,23 +122,19 @@ def _measured(agents: int, rules: int, leads: Sequence[Lead]) -> dict[str, Any]:
         "first_us": round(cold, 1),
         "compile_s": round(compiled, 2),
         "open_s": round(opened, 2),
+        "open_mib": round(taken),
         "assigned": round(desk.outcomes["assigned"] / desk.outcomes.total(), 3),
     }
 
 
-def memory(agents: int = AGENTS[-1], rules: int = RULES[0]) -> float:
-    """MiB that the state of so many agents takes beside the agents themselves."""
-    roster = teams.agents(agents)
-    policy = teams.policy_of(rules, roster)
-    tracemalloc.start()
-    state = teams.state_of(policy, roster)
-    taken, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert state.number == 0
-    return round(taken / 2**20, 1)
+def table(found: dict[str, Any]) -> str:
+    """The figures in Markdown, a line a size."""
+    heads = ("agents × rules", *next(iter(found.values())))
+    lines = [heads, ("---",) * len(heads), *((size, *map(str, one.values())) for size, one in found.items())]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.bench.routing", description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="two sizes only")
-    print(json.dumps(measure(quick=parser.parse_args().quick), indent=1))
+    print(table(measure(quick=parser.parse_args().quick)))

@@ -99,15 +99,20 @@ def _rule(n: int) -> dict[str, Any]:
 
 
 def _asks(n: int) -> str:
-    """Comparisons for the most part; one in five holds something else too, which must be evaluated."""
-    product, country = PRODUCTS[n % len(PRODUCTS)], COUNTRIES[n // 9 % len(COUNTRIES)]
+    """Comparisons for the most part; two in five hold something else too, which must be evaluated. None hides a later one."""
+    product, place = PRODUCTS[n % len(PRODUCTS)], n // len(PRODUCTS)
+    country, campaign = COUNTRIES[place % len(COUNTRIES)], CAMPAIGNS[place % len(CAMPAIGNS)]
+    form, later = place % 5, place // 5  # later ones of a form ask for less
     return (
-        f"product == '{product}' && country in ['{country}', '{COUNTRIES[n // 4 % len(COUNTRIES)]}']",
-        f"product == '{product}' && company_size >= {SIZES[n // 9 % len(SIZES)]} && reachable",
-        f"product == '{product}' && campaign == '{CAMPAIGNS[n // 9 % len(CAMPAIGNS)]}' && points >= {n % 60}",
-        f"product == '{product}' && 'tag {n % 40}' in tags",
-        f"product == '{product}' && (enterprise || job_title.contains('{('Head', 'Chief', 'Lead')[n // 9 % 3]}'))",
-    )[n // 2 % 5]
+        f"product == '{product}' && "
+        + (
+            f"country in ['{country}', 'US'] && budget >= {45_000 - 1_500 * later}",
+            f"company_size >= {9_000 - 300 * later} && reachable",
+            f"campaign == '{campaign}' && points >= {95 - 3 * later}",
+            f"'tag {later}' in tags",
+            f"(enterprise || job_title.contains('{('Head', 'Chief', 'Lead')[later % 3]}')) && budget >= {40_000 - 1_500 * later}",
+        )[form]
+    )
 
 
 def policy_of(rules: int, roster: Mapping[UUID, Agent]) -> Policy:

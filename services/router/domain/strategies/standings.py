@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -58,33 +58,38 @@ class Standing:
 
 
 class Standings:
-    """The members of the pool of that name, in order and by id; `taken` counts its turns."""
+    """The members of the pool of that name, by id; `taken` counts its turns."""
 
     def __init__(self, pool: str, seats: Iterable[Seat]) -> None:
         ordered = sorted(seats, key=lambda seat: seat.agent_id)
         self.taken = 0
-        self.members = tuple(seat.agent_id for seat in ordered)
         key = blake2b(pool.encode(), digest_size=32).digest()
-        self.by_id = {
+        self._of = {
             seat.agent_id: Standing(rank, seat.weight, seat.level, seat.percent, _tie(key, seat.agent_id))
             for rank, seat in enumerate(ordered)
         }
+        self.members = tuple(self._of)
+
+    @property
+    def by_id(self) -> Mapping[UUID, Standing]:
+        """Every member's standing, to be looked up without a call."""
+        return self._of
 
     def __getitem__(self, agent_id: UUID) -> Standing:
-        return self.by_id[agent_id]
+        return self._of[agent_id]
 
     def __contains__(self, agent_id: object) -> bool:
-        return agent_id in self.by_id
+        return agent_id in self._of
 
     def take(self, agent_id: UUID) -> None:
         self.taken += 1
-        one = self.by_id[agent_id]
+        one = self._of[agent_id]
         one.received += 1
         one.turns = [*one.turns[-_REMEMBERED + 1 :], self.taken]
 
     def give_back(self, agent_id: UUID) -> None:
         """As if the member's latest turn had not been. Raises ValueError where there is none."""
-        one = self.by_id[agent_id]
+        one = self._of[agent_id]
         if not one.received:
             raise ValueError(f"agent {agent_id} has received no turn that could be given back")
         one.received -= 1
@@ -96,12 +101,12 @@ class Standings:
     def calibrate(self, new: Iterable[UUID]) -> None:
         """Lets new members start level with the one of the others who received fewest for its weight, never ahead of it."""
         arrived = set(new)
-        others = [one for agent_id, one in self.by_id.items() if agent_id not in arrived]
+        others = [one for agent_id, one in self._of.items() if agent_id not in arrived]
         if not others:
             return
         fewest = min(others, key=rate)
         for agent_id in arrived:
-            one = self.by_id[agent_id]
+            one = self._of[agent_id]
             one.level_at = -(-fewest.counted * one.weight // fewest.weight) - PARTS * one.received
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.router.domain.agent import id_of
 from services.router.domain.rotation import PARTS, Counters, Rotation
 from services.router.domain.strategies.classes import EVERYONE, Classes, Part, sitting_out
 from services.router.domain.strategies.standings import Seat, Standings
@@ -191,7 +192,7 @@ class Turns:
     @classmethod
     def restore(cls, pool: str, way: Way, document: Mapping[str, Any]) -> Turns:
         """The turns of which `snapshot` made this document, with nobody admitted."""
-        seats = [Seat(UUID(one["agent_id"]), one["weight"], one["level"], one["percent"]) for one in document["members"]]
+        seats = [Seat(id_of(one["agent_id"]), one["weight"], one["level"], one["percent"]) for one in document["members"]]
         turns = cls(pool, way, seats, document=document)
         turns._classes = Classes.restore(way, turns._standings, document)
         return turns
@@ -227,7 +228,7 @@ def _first(strategy: Strategy, now: datetime, fits: Callable[[UUID], bool]) -> U
 
 def _read_standings(standings: Standings, carried: Mapping[UUID, Counters], document: Mapping[str, Any]) -> dict[UUID, Counters]:
     """Takes what is known of each member; returns what they are measured by."""
-    known = {UUID(one["agent_id"]): one for one in document["members"]}
+    known = {id_of(one["agent_id"]): one for one in document["members"]}
     standings.taken = document["taken"]
     measured = dict(carried)
     for agent_id in standings.members:

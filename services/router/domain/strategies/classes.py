@@ -72,7 +72,7 @@ class Classes:
         rank = self._standings[agent_id].rank
         if self._parts[rank] is not part:
             self._parts[rank] = part
-            self._apply(rank, self.everyone)
+            self._apply((rank,), self.everyone)
             self._changes.add(rank)
 
     def refresh(self, agent_id: UUID) -> None:
@@ -161,17 +161,17 @@ class Classes:
     def _up_to_date(self, held: RequirementClass) -> RequirementClass:
         changes = self._changes
         if held.read != changes.number and held is not self.everyone:
-            for rank in changes.since(held.read, held.ranks):
-                self._apply(rank, held)
+            self._apply(changes.since(held.read, held.ranks), held)
             held.read = changes.number
         return held
 
-    def _apply(self, rank: int, held: RequirementClass) -> None:
-        part, agent_id = self._parts[rank], self._standings.members[rank]
-        if part is Part.RECEIVES:
-            held.strategy.admit(agent_id)
-        else:
-            held.strategy.withdraw(agent_id, earning=part is Part.EARNS)
+    def _apply(self, ranks: Iterable[int], held: RequirementClass) -> None:
+        parts, members, strategy = self._parts, self._standings.members, held.strategy
+        for rank in ranks:
+            if parts[rank] is Part.RECEIVES:
+                strategy.admit(members[rank])
+            else:
+                strategy.withdraw(members[rank], earning=parts[rank] is Part.EARNS)
 
     def _seed(self, members: frozenset[UUID]) -> RequirementClass:
         """A class that begins with what the pool owes its members, in proportion to each other.
@@ -192,9 +192,7 @@ class Classes:
         strategy = make(Plan(self._way, ordered, self._standings, make, carried))
         ranks = [self._standings[agent_id].rank for agent_id in ordered]
         held = RequirementClass(frozenset(ordered), frozenset(ranks), strategy, seeds, self._changes.number)
-        for rank in ranks:
-            if self._parts[rank] is not Part.NONE:
-                self._apply(rank, held)
+        self._apply([rank for rank in ranks if self._parts[rank] is not Part.NONE], held)
         return held
 
     def _add(self, number: int, held: RequirementClass) -> None:

@@ -13,16 +13,15 @@ import gc
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
-from services.router.domain import Agent, Decision, GroupState, Policy, decide, ended
+from services.router.domain import Decision, GroupState, Policy, decide, ended
 from tests.bench import teams
 from tests.bench.accounting import resident_mib
 from tests.bench.quantile import quantile
-from tests.bench.teams import NOON, Lead
+from tests.bench.teams import NOON, Lead, Office
 
 AGENTS = (10, 1_000, 100_000)
 RULES = (10, 100, 1_000)
@@ -36,9 +35,8 @@ def measure(*, quick: bool = False, decisions: int = 20_000) -> dict[str, Any]:
     """For each size: decisions a second, µs of one at p50 and p99, what the floor takes, and what it took to make policy and state."""
     sizes = QUICK if quick else tuple((agents, rules) for agents in AGENTS for rules in RULES)
     leads = [teams.lead(n) for n in range(decisions)]
-    rosters = {agents: teams.agents(agents) for agents, _ in sizes}
-    members = {agents: teams.members_of(roster) for agents, roster in rosters.items()}
-    return {f"{agents:,} × {rules:,}": _measured(rosters[agents], members[agents], rules, leads) for agents, rules in sizes}
+    offices = {agents: teams.open_office(agents) for agents, _ in sizes}
+    return {f"{agents:,} × {rules:,}": _measured(offices[agents], rules, leads) for agents, rules in sizes}
 
 
 class Desk:
@@ -99,13 +97,12 @@ def floor(leads: Sequence[Lead], agents: int) -> float:
     return (time.process_time_ns() - started) / len(leads) / 1_000
 
 
-def _measured(roster: Mapping[UUID, Agent], members: Mapping[str, Any], rules: int, leads: Sequence[Lead]) -> dict[str, Any]:
+def _measured(office: Office, rules: int, leads: Sequence[Lead]) -> dict[str, Any]:
     started = time.process_time()
-    policy = teams.policy_of(rules, members)
+    policy = teams.policy_of(rules, office.members)
     compiled = time.process_time() - started
-    snapshot = teams.snapshot_of(policy, roster)
     before, started = resident_mib(os.getpid()), time.process_time()
-    desk = Desk(policy, GroupState.restore(snapshot))
+    desk = Desk(policy, GroupState.restore(office.snapshot))
     opened = time.process_time() - started
     taken = resident_mib(os.getpid()) - before
     cold = sum(timed(desk, leads[:_WARM])) / _WARM / 1_000
@@ -113,7 +110,7 @@ def _measured(roster: Mapping[UUID, Agent], members: Mapping[str, Any], rules: i
     gc.freeze()  # what stays is not looked through again and again, as in the service
     took = sorted(timed(desk, leads))
     gc.unfreeze()
-    bare = floor(leads, len(roster))
+    bare = floor(leads, office.agents)
     mean = sum(took) / len(took) / 1_000
     return {
         "decisions_per_second": round(1e6 / mean),

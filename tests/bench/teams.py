@@ -141,9 +141,21 @@ def policy_of(rules: int, members: Mapping[str, Any]) -> Policy:
     return with_members(from_document(1, policy_document(rules), facts=FACTS), members)
 
 
-def snapshot_of(policy: Policy, roster: Mapping[UUID, Agent]) -> dict[str, Any]:
-    """The one group that all these pools are, as it opens; whoever is in none is no part of it. A replica restores its state from this."""
-    return GroupState(policy.pools.values(), roster, now=NOON, carried={}).snapshot()
+@dataclass(frozen=True)
+class Office:
+    """So many agents, which of them are in each pool, and the group that these pools are as it opened: a replica restores its state from
+    that. Whatever the rules, the pools are the same."""
+
+    agents: int
+    members: Mapping[str, Any]
+    snapshot: Mapping[str, Any]
+
+
+def open_office(count: int) -> Office:
+    roster = agents(count)
+    members = members_of(roster)
+    pools = policy_of(1, members).pools.values()
+    return Office(count, members, GroupState(pools, roster, now=NOON, carried={}).snapshot())
 
 
 def lead(n: int) -> Lead:

@@ -18,9 +18,8 @@ AGENTS, RULES = 60, 50
 
 @pytest.fixture(scope="module")
 def desk() -> routing.Desk:
-    roster = teams.agents(AGENTS)
-    policy = teams.policy_of(RULES, teams.members_of(roster))
-    return routing.Desk(policy, GroupState.restore(teams.snapshot_of(policy, roster)))
+    office = teams.open_office(AGENTS)
+    return routing.Desk(teams.policy_of(RULES, office.members), GroupState.restore(office.snapshot))
 
 
 def test_the_policy_could_be_activated() -> None:
@@ -58,8 +57,7 @@ def test_the_leads_are_mixed(desk: routing.Desk) -> None:
 
 def test_figures_are_taken_and_shown() -> None:
     leads = [teams.lead(n) for n in range(300)]
-    roster = teams.agents(AGENTS)
-    found = routing._measured(roster, teams.members_of(roster), RULES, leads)
+    found = routing._measured(teams.open_office(AGENTS), RULES, leads)
     assert found["p50_us"] <= found["p99_us"]
     assert found["times_the_floor"] > 1
     results = Results(

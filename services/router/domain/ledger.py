@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from services.router.domain.agent import Leave, Pause, Presence, Settings
@@ -33,7 +34,8 @@ class NotInGroup(LedgerError):
     """The group has no such pool or agent."""
 
 
-class Entry(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Entry:
     """One row of a ledger. Build it with the function of its kind (`assigned`, `ended`, `agent_changed` …).
 
     `number` counts 1, 2, 3 … without gaps in a group. `at` is aware and never earlier than the group's last `now`.
@@ -61,7 +63,7 @@ def assigned(
     hour: int = 0,
     work: int = 1,
     of: int | str = 0,
-    without: Collection[UUID] = (),
+    without: Iterable[UUID] = (),
 ) -> Entry:
     """An agent became a lead's owner.
 
@@ -73,8 +75,8 @@ def assigned(
     data: dict[str, Any] = {"turn": turn, "period": period, "hour": hour, "work": work}
     if of:
         data["of"] = of
-    if without:
-        data["without"] = sorted(str(one) for one in without)
+    if out := sorted(str(one) for one in without):
+        data["without"] = out
     return Entry(number, ASSIGNED, at, agent_id, lead_id, pool, data)
 
 

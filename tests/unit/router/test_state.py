@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -153,7 +154,7 @@ def test_entries_follow_each_other_without_gaps() -> None:
         (a_turn(1, CYD), NotInGroup),
         (a_turn(1, BEN, pool="some"), NotInGroup),
         (a_turn(1, ANN, pool="none"), NotInGroup),
-        (a_turn(1, ANN)._replace(kind="renamed"), LedgerError),  # type: ignore[attr-defined]
+        (replace(a_turn(1, ANN), kind="renamed"), LedgerError),  # type: ignore[type-var]
         (
             ended(1, NOW, agent_id=ANN, lead_id=LEAD, pool="all", reason="won", gives_back=True, period="2026-03-28"),
             LedgerError,

@@ -41,7 +41,7 @@ class Classes:
         self._way, self._standings = way, standings
         self._sets = MemberSets(standings.members)
         self._parts = [Part.NONE] * len(standings.members)  # by rank
-        self._changes = Changes(_REMEMBERED_CHANGES)
+        self._changes = Changes(max(_REMEMBERED_CHANGES, len(standings.members)))  # a large class is not looked through for a few
         self.everyone = self._new(standings.members, carried, {})
         self._follows = self.everyone.strategy.follows_standings
         self._of_member: dict[UUID, list[RequirementClass]] = {}

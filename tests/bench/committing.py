@@ -27,6 +27,7 @@ from shared.contracts.envelope import Cause, Outgoing, Received, pack, unpack_he
 from shared.contracts.events import LeadScored
 from shared.contracts.topics import LEADS_ROUTED, LEADS_SCORED
 from shared.db.uow import Database
+from shared.runtime.server import run
 from shared.telemetry import configure_logging, new_traceparent
 from tests.bench import teams
 from tests.bench.children import ROOT
@@ -252,7 +253,7 @@ def main() -> None:
     arguments = parser.parse_args()
     configure_logging(level="error")
     if arguments.replica:
-        uvloop.run(replica(**arguments.replica))
+        run(lambda: replica(**arguments.replica))
     else:
         sys.stdout.write(json.dumps(uvloop.run(alone(LEADS // 4 if arguments.quick else LEADS)), indent=1) + "\n")
 

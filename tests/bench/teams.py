@@ -8,7 +8,7 @@ pools and a third of the rules ask something of who receives the lead.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -46,6 +46,7 @@ class Lead:
     points: int
     grade: str
     qualification: str = "sales_qualified"
+    scored: Mapping[str, Any] = field(default_factory=dict)
 
 
 def agent_document(n: int) -> dict[str, Any]:

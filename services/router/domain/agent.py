@@ -213,9 +213,11 @@ class Agent:
         keys = keys_of(day, hour)
         if day not in self.counts:
             self.counts = without_past(self.counts, day)
+        counts = self.counts
         for key in keys:
-            self.counts[key] = self.counts.get(key, 0) + 1
-        self.latest = max(self.latest, keys[0])
+            counts[key] = counts.get(key, 0) + 1
+        if keys[0] > self.latest:
+            self.latest = keys[0]
 
     def end(self, work: int, *, give_back: tuple[str, int] | None) -> None:
         """Closes one assignment of that much work; `give_back` is the day and hour whose counts it is taken off."""

@@ -5,8 +5,10 @@ Both are checked against the database under a lock before they are believed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from services.router import store
-from services.router.domain import GroupState, Policy, read_draft, with_holidays, with_members
+from services.router.domain import Entry, GroupState, Policy, read_draft, with_holidays, with_members
 from services.router.domain.desk import ActivePolicy, with_groups
 from shared.contracts.vocabulary import FACTS
 from shared.db.uow import Row, UnitOfWork
@@ -32,6 +34,14 @@ class Memory:
             del self.policies[version]
         kept = {id for policy in self.policies.values() for id in policy.groups}
         self.states = {id: state for id, state in self.states.items() if id in kept}
+
+    def catch_up(self, id: int, entries: Sequence[Entry]) -> None:
+        """Takes committed entries into a remembered state; those that it has already are passed over."""
+        state = self.states.pop(id)  # where one does not fit, it is no more believed
+        for entry in entries:
+            if entry.number > state.number:
+                state.apply(entry)
+        self.states[id] = state
 
     def put_back(self, id: int, state: GroupState) -> None:
         known = self.states.get(id)

@@ -50,7 +50,7 @@ def event_of(what: Happening, lead: Case, *, policy_version: int, now: datetime,
 
 
 def _assigned(what: Assigned, lead: Case, policy_version: int, agent_name: str) -> Event:
-    held, decision = what.held, what.decision
+    held = what.held
     return LeadAssigned(
         lead_id=lead.lead_id,
         assignment_id=held.id,
@@ -58,7 +58,7 @@ def _assigned(what: Assigned, lead: Case, policy_version: int, agent_name: str) 
         agent_name=agent_name,
         pool=held.pool,
         rule=held.rule,
-        why=decision.reason,
+        why=what.why,
         policy_version=policy_version,
         received_at=lead.received_at or held.assigned_at,
         assigned_at=held.assigned_at,

@@ -24,7 +24,8 @@ from shared.db.uow import UnitOfWork
 from shared.errors import Transient
 from shared.timers import Timer, drop_timers, set_timers
 
-SNAPSHOT_EVERY = 2000  # ledger entries
+SNAPSHOT_EVERY = 5_000  # ledger entries: some tenths of a second to fold, and a snapshot of a large group takes as long
+READ_ON = 100  # entries that were there to be read ahead: meanwhile others will have written more
 PASSING = "lead"  # the kind of the timers at which a lead must be looked at
 
 
@@ -56,7 +57,10 @@ class Work:
 
     async def lock(self, groups: Iterable[int]) -> None:
         """Locks these groups, in order, and brings their states up to date. Called once: locks are not taken out of order."""
-        for row in await store.lock_groups(self.uow, groups):
+        wanted = sorted(set(groups))
+        for id in wanted:
+            await self._read_ahead(id)
+        for row in await store.lock_groups(self.uow, wanted):
             state = await self._state(row["id"], row["last_number"])
             state.roll(max(self.uow.now, row["last_now"]))
             self.states[row["id"]] = state
@@ -112,6 +116,16 @@ class Work:
         outside = {lead.held.agent_id for lead in leads if lead.held and lead.clocks} - self.active.group_of_agent.keys()
         if outside:
             self.desk.others |= await store.agents_as_they_are(self.uow, sorted(outside))
+
+    async def _read_ahead(self, id: int) -> None:
+        """Takes what others wrote since into a state that this process remembers, before its lock is asked for: what is committed of a
+        ledger never changes, and whatever is added up here nobody waits for."""
+        while (known := self._memory.states.get(id)) is not None:
+            entries = await store.ledger_after(self.uow, id, known.number)
+            if self._memory.states.get(id) is known:  # else another unit of work of this process has it now
+                self._memory.catch_up(id, entries)
+            if len(entries) < READ_ON:
+                return
 
     async def _state(self, id: int, number: int) -> GroupState:
         state = self._memory.states.pop(id, None)

@@ -141,7 +141,7 @@ async def ledger_after(uow: UnitOfWork, group_id: int, number: int) -> list[Entr
         group_id,
         number,
     )
-    return [Entry(**row) for row in rows]
+    return [Entry(*row) for row in rows]  # in the order of its fields
 
 
 async def insert_group(uow: UnitOfWork, pools: Sequence[str], version: int, snapshot: dict[str, Any]) -> int:

@@ -7,11 +7,12 @@ assignment costs a few comparisons, and hours and holidays are looked up only wh
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from services.router.domain.agent import Agent, Leave
+from services.router.domain.agent import Agent, Caps, Leave
 from services.router.domain.availability.hours import schedule_of
 from services.router.domain.period import Period, Periods, later_keys, midnight, period_at
 
@@ -162,8 +163,10 @@ def caps_gate(agent: Agent, periods: Periods) -> Duty:
         return _FULL
     if caps.day is None and caps.hour is None and caps.week is None and caps.month is None:
         return _FREE
-    until = None
     counted_later = agent.latest > periods.hour.key
+    if not counted_later and _has_room(caps, agent.counts, periods):
+        return _FREE
+    until = None
     for gate, cap, period in (
         (Gate.HOUR_CAP, caps.hour, periods.hour),
         (Gate.DAY_CAP, caps.day, periods.day),
@@ -177,6 +180,16 @@ def caps_gate(agent: Agent, periods: Periods) -> Duty:
         if counted_later and _was_reached(agent, period, cap):
             until = earliest(until, period.ends)
     return Duty(None, until)
+
+
+def _has_room(caps: Caps, counts: Mapping[str, int], periods: Periods) -> bool:
+    """What is true of nearly everybody, asked without a loop: each assignment asks it."""
+    return (
+        (caps.hour is None or counts.get(periods.hour.key, 0) < caps.hour)
+        and (caps.day is None or counts.get(periods.day.key, 0) < caps.day)
+        and (caps.week is None or counts.get(periods.week.key, 0) < caps.week)
+        and (caps.month is None or counts.get(periods.month.key, 0) < caps.month)
+    )
 
 
 def _was_reached(agent: Agent, period: Period, cap: int) -> bool:

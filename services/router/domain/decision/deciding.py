@@ -141,7 +141,7 @@ def _give(
     waits: Decision | None = None
     for pool in policy.ways(match.pool) if policy else (match.pool,):
         requirements = policy.requirements(pool, match.rule) if policy else ()
-        if requirements and policy and extended is None:
+        if extended is None and requirements and policy and policy.asks_definitions(requirements):
             extended = policy.extend(facts)
         among = state.among(pool, requirements, extended or facts)
         stuck = _keep(asked, pool, among)

@@ -275,7 +275,7 @@ class Desk:
         lead.status, lead.held, lead.offered = "assigned", held, None
         promises.begin(self, lead, cause)
         self.owners.gave(held.agent_id, lead.facts or {}, held.assigned_at)
-        self.tell(lead, Assigned(decision, held, how), cause)
+        self.tell(lead, Assigned(decision, held, how, made.why), cause)
 
     def _offer(self, lead: Case, decision: Decision, group: int, number: int, cause: Any) -> None:
         assert decision.offer is not None

@@ -28,9 +28,12 @@ class How(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
+    """`why` is for a person."""
+
     decision: Decision
     held: Held
     how: How
+    why: str
 
 
 @dataclass(frozen=True, slots=True)

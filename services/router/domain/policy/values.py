@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -204,6 +204,11 @@ class Policy:
         """The facts, and of each of the policy's definitions whether it holds."""
         return self.definitions.extend(facts) if self.definitions else facts
 
+    def asks_definitions(self, requirements: Iterable[Requirement]) -> bool:
+        """Whether one of these requirements asks for a definition of the policy, so that facts must be extended for it."""
+        defined = self.definitions.rules.keys() if self.definitions else ()
+        return bool(defined) and any(name in defined for one in requirements for name in one.lead_facts)
+
     def _examine(self, facts: Facts) -> tuple[Facts, Mapping[str, str]]:
         return self.definitions.examine(facts) if self.definitions else (facts, {})
 
@@ -213,8 +218,11 @@ class Policy:
 
     def requirements(self, pool: str, rule: str | None) -> tuple[Requirement, ...]:
         """What is asked of who receives a lead in a pool: by the pool, and by the rule that sent it, where they are there."""
-        asking = (self.pools.get(pool), self.rule(rule))
-        return tuple(one.requires for one in asking if one and one.requires)
+        found = self._asked.get((pool, rule))
+        if found is None:
+            asking = (self.pools.get(pool), self.rule(rule))
+            found = self._asked[pool, rule] = tuple(one.requires for one in asking if one and one.requires)
+        return found
 
     def returning(self, reason: str) -> tuple[str, ...]:
         """The pools in which an assignment that ends so gives its count and its turn back."""
@@ -222,6 +230,8 @@ class Policy:
 
     def promises(self, pool: str, rule: str | None) -> tuple[Sla, ...]:
         """The service levels of a lead in a pool: of the rule that sent it, then of the pool, each once."""
+        if not self.slas:
+            return ()
         asking = (self.rule(rule), self.pools.get(pool))
         named = dict.fromkeys(name for one in asking if one for name in one.sla)
         return tuple(self.slas[name] for name in named if name in self.slas)
@@ -239,8 +249,7 @@ class Policy:
 
     def ways(self, pool: str) -> tuple[str, ...]:
         """The pool, and those that it overflows to, in order."""
-        found = self.pools.get(pool)
-        return (pool, *(one for one in found.overflow if one in self.pools)) if found else (pool,)
+        return self._ways.get(pool) or (pool,)
 
     def with_version(self, version: int) -> Policy:
         return replace(self, version=version)
@@ -260,6 +269,14 @@ class Policy:
     @cached_property
     def _matches(self) -> tuple[Match, ...]:
         return tuple(Match(rule.name, rule.pool) for rule in self.rules)
+
+    @cached_property
+    def _ways(self) -> dict[str, tuple[str, ...]]:
+        return {name: (name, *(one for one in pool.overflow if one in self.pools)) for name, pool in self.pools.items()}
+
+    @cached_property
+    def _asked(self) -> dict[tuple[str, str | None], tuple[Requirement, ...]]:
+        return {}
 
     @cached_property
     def _named(self) -> dict[str, Rule]:

@@ -39,7 +39,7 @@ def fold(entry: Entry, seat: Seat, seats: Seats, pools: Pools) -> int | None:
         seats.look_again(seat)
     seats.settle()
     if entry.kind in _OF_WORK:
-        for pool in seat.pools:
+        for pool in seat.following:
             pool.hold(seat.agent_id, seat.agent)
     return turn
 

@@ -20,13 +20,15 @@ from services.router.domain.pool_state import PoolState
 class Seat:
     """An agent in its group: its pools, and the gate under which it is booked in all of them until `until`.
 
-    `duty` is what hours, leave and the like say, which an assignment does not change. `back` is when the present absence is over, leaves
-    that meet or overlap being one; `catching_up` tells that nothing but leave with catch-up stops the agent.
+    `following` are those of the pools that choose by open work. `duty` is what hours, leave and the like say, which an assignment does not
+    change. `back` is when the present absence is over, leaves that meet or overlap being one; `catching_up` tells that nothing but leave
+    with catch-up stops the agent.
     """
 
     agent_id: UUID
     agent: Agent
     pools: tuple[PoolState, ...]
+    following: tuple[PoolState, ...]
     duty: Duty
     gate: Gate | None = None
     until: datetime | None = None
@@ -140,7 +142,7 @@ class Seats:
             raise NotInGroup(f"agent {agent_id} is in a pool but has no settings")
         agent = agents[agent_id].copy()
         agent.days_off = self._days_off_of(agent.settings)
-        seat = Seat(agent_id, agent, pools, duty(agent, self.now))
+        seat = Seat(agent_id, agent, pools, tuple(pool for pool in pools if pool.turns.follows_standings), duty(agent, self.now))
         self._see_absence(seat)
         seat.gate, seat.catching_up = self._gate(seat)
         for pool in pools:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,8 @@ from services.router.handlers.work import Work
 from tests.support.checks import router_violations
 from tests.support.installation import Installation
 from tests.support.office import Office, leads, members, offices, rule, scored, stage
+from tests.support.waiting import eventually
+from tests.support.world import connected
 
 
 def batches(wanted: Sequence[UUID], size: int) -> list[Sequence[UUID]]:
@@ -154,6 +157,47 @@ async def test_a_fresh_replica_folds_to_what_another_remembers(installation: Ins
             del snapshot["last_now"]  # to look is to let time pass
         assert found == remembered
         assert remembered
+
+
+async def test_what_others_committed_is_read_while_the_lock_is_waited_for(installation: Installation) -> None:
+    async with offices(installation, 3) as [one, other, third]:
+        await shared_pools(one)
+        await in_turn(other, leads(8))
+        await in_turn(third, leads(8))
+        await in_turn(one, leads(8))
+        async with one.database.begin() as uow, asyncio.TaskGroup() as tasks:
+            work = await Work.open(uow)
+            await work.lock(work.active.groups)
+            numbers = {id: state.number for id, state in work.states.items() if state.number}
+            assert numbers
+            assert behind(other, numbers)
+            tasks.create_task(in_turn(other, leads(8)))
+            await eventually(partial(waits_by, installation, "transactionid"))
+            assert not behind(other, numbers), "it waits with what it knew before"
+            tasks.create_task(in_turn(third, leads(8)))
+            await eventually(partial(waits_by, installation, "advisory"))
+            assert behind(third, numbers), "more than one waits at the lock itself"
+            await work.write()
+            await uow.execute("COMMIT")
+            await uow.execute("BEGIN")
+        assert await router_violations(installation.admin_dsn) == []
+        await every_decision_can_be_made_again(one)
+
+
+def behind(office: Office, numbers: dict[int, int]) -> bool:
+    """Whether a replica has still to read on to these ledger numbers."""
+    states = office.database.memory[Memory].states
+    return any(states[id].number < number for id, number in numbers.items())
+
+
+async def waits_by(installation: Installation, locktype: str) -> bool:
+    async with connected(installation.admin_dsn) as connection:
+        found = await connection.fetchval(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = $1 "
+            "AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())",
+            locktype,
+        )
+    return bool(found)
 
 
 async def test_what_a_failed_transaction_decided_is_forgotten(installation: Installation) -> None:

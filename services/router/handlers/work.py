@@ -1,6 +1,6 @@
 """Work: one unit of work of the router. It locks what the desk works on, and writes what the desk did.
 
-Locks are taken in the order policy → group → agent → lead → timer. A group's state is a fold of its ledger; this process keeps the state
+Locks are taken in the order policy → place at a group → group → agent → lead → timer. A group's state is a fold of its ledger; this process keeps the state
 of the groups it decided last and believes it only under the group's lock, after adding the entries that others wrote since. A unit of
 work takes the state out of memory and puts it back once it is durable, so a failed one leaves nothing behind.
 """
@@ -58,6 +58,7 @@ class Work:
     async def lock(self, groups: Iterable[int]) -> None:
         """Locks these groups, in order, and brings their states up to date. Called once: locks are not taken out of order."""
         wanted = sorted(set(groups))
+        await store.queue_for_groups(self.uow, wanted)
         for id in wanted:
             await self._read_ahead(id)
         for row in await store.lock_groups(self.uow, wanted):

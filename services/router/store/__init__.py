@@ -1,6 +1,6 @@
 """Every query of the router. Never commits.
 
-The order of locks is policy → group → agent → lead. Whoever can change who may receive holds the policy's lock: shared to use the active
+The order of locks is policy → place at a group → group → agent → lead. Whoever can change who may receive holds the policy's lock: shared to use the active
 version, exclusively to change it.
 """
 
@@ -58,6 +58,7 @@ from services.router.store.policies import (
     page_of_actions,
     page_of_policies,
     qualifications_seen,
+    queue_for_groups,
     record_action,
     share_policy,
     store_snapshot,
@@ -138,6 +139,7 @@ __all__ = [
     "pools_with_queue",
     "promised_by",
     "qualifications_seen",
+    "queue_for_groups",
     "queue_head",
     "queue_lengths",
     "rank_pools",

@@ -10,6 +10,7 @@ from services.router.domain import Entry
 from shared.db.uow import Row, UnitOfWork, columns, to_json
 
 POLICY_LOCK = "handoff.router.policy"
+PLACES_LOCK = "handoff.router.places"
 DRAFTS_LOCK = "handoff.router.drafts"
 
 
@@ -122,6 +123,20 @@ async def open_groups(uow: UnitOfWork) -> list[Row]:
     return await uow.fetch("SELECT id, pools FROM router.groups WHERE closed_at IS NULL ORDER BY id")
 
 
+async def queue_for_groups(uow: UnitOfWork, ids: Sequence[int]) -> None:
+    """Waits, in this order, until one at most is before this unit of work at each group's lock: the one that holds it.
+
+    Two have a place, held to the end of the transaction: who has the lock and who is next. So the next one can read what others committed
+    while the lock is held, and has but one unit of work left to read under it, however many wait. Taken before any group's lock.
+    """
+    await uow.execute(
+        "SELECT count(CASE WHEN pg_try_advisory_xact_lock(hashtext($2), 2 * g.id) OR pg_try_advisory_xact_lock(hashtext($2), 2 * g.id + 1) "
+        "THEN '' ELSE pg_advisory_xact_lock(hashtext($2), 2 * g.id + pg_backend_pid() % 2)::text END) FROM unnest($1::int[]) AS g(id)",
+        ids,
+        PLACES_LOCK,
+    )
+
+
 async def lock_groups(uow: UnitOfWork, ids: Iterable[int]) -> list[Row]:
     """The groups' counters, with their rows locked in the order of ids."""
     return await uow.fetch(
@@ -141,7 +156,7 @@ async def ledger_after(uow: UnitOfWork, group_id: int, number: int) -> list[Entr
         group_id,
         number,
     )
-    return [Entry(*row) for row in rows]  # in the order of its fields
+    return [Entry(*row.values()) for row in rows]  # in the order of its fields
 
 
 async def insert_group(uow: UnitOfWork, pools: Sequence[str], version: int, snapshot: dict[str, Any]) -> int:

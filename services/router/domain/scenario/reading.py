@@ -140,24 +140,26 @@ class _Reading:
 
     def _steps(self) -> Iterator[Step]:
         """In the order in which they are done: by time, and of one time as they are written. A clock that goes back begins anew."""
-        before, stretch = self.starts, 0
+        before, latest, stretch = self.starts, self.starts, 0
         ordered: list[tuple[int, datetime, int, Step]] = []
         for index, parts in enumerate(self.document.get("when", [])):
             path = f"/when/{index}"
-            at, back = self._at(parts, path, before), parts.get("clock") == "back"
+            at, back = self._at(parts, path, latest), parts.get("clock") == "back"
             if at < before and not back:
-                self.problem(
-                    f"{path}/at", "is before the step that stands above it; say `clock: back` where the clock itself goes back"
-                )
+                self.problem(f"{path}/at", "is before the step above; say `clock: back` where the clock itself goes back")
             before, stretch = at, stretch + back
+            latest = at if back else max(at, latest)
             for step in self._parts(parts, path, at, back=back):
                 ordered.append((stretch, step.at, len(ordered), step))
+                latest = max(latest, step.at)
+                before = latest if step.kind == "wait" else before
         return (step for *_, step in sorted(ordered, key=lambda one: one[:3]))
 
-    def _at(self, parts: Document, path: str, before: datetime) -> datetime:
+    def _at(self, parts: Document, path: str, latest: datetime) -> datetime:
+        """Without a word of its own a step follows the one above, and the last of the leads that this one brings."""
         if "at" in parts:
-            return self._moment(parts["at"], f"{path}/at", self.starts, before, self.zone)
-        return before + self._duration(parts["after"], f"{path}/after") if "after" in parts else before
+            return self._moment(parts["at"], f"{path}/at", self.starts, latest, self.zone)
+        return latest + self._duration(parts["after"], f"{path}/after") if "after" in parts else latest
 
     def _duration(self, text: str, path: str) -> timedelta:
         try:
@@ -167,9 +169,11 @@ class _Reading:
             return timedelta()
 
     def _parts(self, parts: Document, path: str, at: datetime, *, back: bool) -> Iterator[Step]:
-        """What one step asks for, in the order in which it is written; the clock goes back before all of it."""
+        """What one step asks for, in the order in which it is written; the clock goes back before all of it. None: time passes."""
         if back:
             yield Step("clock", at, None, self.path + path, back=True)
+        if parts.keys() <= _OF_STEP:
+            yield Step("wait", at, None, self.path + path)
         for kind, value in parts.items():
             if kind in _OF_STEP:
                 continue

@@ -11,7 +11,8 @@ from services.router.api.leads import router as leads
 from services.router.api.policies import router as policies
 from services.router.api.pools import router as pools
 from services.router.api.previews import router as previews
+from services.router.api.testing import router as testing
 
 router = APIRouter()
-for part in (agents, attendance, pools, policies, previews, leads, decisions):
+for part in (agents, attendance, pools, testing, policies, previews, leads, decisions):
     router.include_router(part)

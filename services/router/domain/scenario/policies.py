@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from services.router.domain.lint import lint
-from services.router.domain.policy import Draft, InvalidPolicy, Policy, enrol, read_draft
+from services.router.domain.policy import Draft, InvalidPolicy, Policy, Profile, enrol, read_draft
 from services.router.domain.scenario.people import Person
 from services.router.domain.scenario.values import Document
 from shared.rules import Problem, Vocabulary
@@ -27,11 +27,15 @@ class Base:
 
 
 def enrolled_draft(document: Document, facts: Vocabulary, people: Iterable[Person]) -> Policy | tuple[Problem, ...]:
-    """The policy with its members, or why it could not be active."""
-    found = drafted(document, facts)
+    """The policy with its members, or why it could not be active. What many scenarios share is enrolled once."""
+    return _enrolled(json.dumps(document, default=str), facts, tuple(one.profile for one in people))
+
+
+@lru_cache(maxsize=64)
+def _enrolled(text: str, facts: Vocabulary, profiles: tuple[Profile, ...]) -> Policy | tuple[Problem, ...]:
+    found = _drafted(text, facts)
     if not isinstance(found, Draft):
         return found
-    profiles = [one.profile for one in people]
     if errors := tuple(one for one in lint(found, profiles) if one.severity == "error"):
         return errors
     return enrol(found.policy, profiles)[0]

@@ -26,7 +26,7 @@ from services.router.domain.state import GroupState
 from services.router.domain.strategies import keys_of
 from shared.rules import Problem
 
-MOST_MOMENTS = 20_000  # at which time does something, in one scenario
+MOST_MOMENTS = 10_000  # at which time does something, in one scenario
 MOST_RESTLESS = 100  # looks at the same moment
 NOUGHT = timedelta()
 

@@ -12,7 +12,6 @@ from services.router.domain.desk.desk import Desk
 from services.router.domain.desk.happenings import Accepted, How
 from services.router.domain.lead import Case
 from services.router.domain.offers import Answer, Ruling
-from services.router.domain.policy import Match
 from services.router.domain.sla import accepted
 
 
@@ -34,7 +33,7 @@ def claim(desk: Desk, lead: Case, agent_id: UUID, cause: Any, *, by: str) -> Rul
     """The first of those to whom a lead is offered gets it, through the same gates as anybody. A claim is an acceptance too."""
     owner = lead.held.agent_id if lead.held else None
     offered = lead.offered
-    if offered is None:
+    if offered is None or offered.pool not in desk.policy.pools:
         return offers.claim(None, agent_id, owner=owner, availability=None, now=desk.now)
     _, state = desk.state_of_pool(offered.pool)
     availability = state.availability(agent_id, state.roll(desk.now)) if agent_id in offered.offer.agents else None
@@ -57,7 +56,7 @@ def decline_offer(desk: Desk, lead: Case, agent_id: UUID, cause: Any) -> None:
     lead.refused = _with(lead.refused, agent_id)
     desk.change(lead)
     if lead.offered.offer.is_hopeless:
-        desk.decide(lead, Match(offered.rule, offered.home), cause, offered=True)
+        desk.decide(lead, desk.still(lead, offered.rule, offered.home), cause, offered=True)
 
 
 def give_back(desk: Desk, lead: Case, cause: Any, *, reason: str, by: str, why: str | None = None) -> None:

@@ -105,6 +105,10 @@ class Desk:
     def match(self, lead: Case) -> Match:
         return match_lead(lead.view, self.policy)
 
+    def still(self, lead: Case, rule: str | None, pool: str) -> Match:
+        """Where a lead belongs that was matched before: by the rules of now, where a later policy has that pool no more."""
+        return Match(rule, pool) if pool in self.policy.pools else self.match(lead)
+
     def reject(self, lead: Case, cause: Any) -> bool:
         """Rejects a lead whose qualification is not routed; False for one that is routed."""
         decision = reject(lead.view, self.policy, self.now)

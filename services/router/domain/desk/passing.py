@@ -46,7 +46,7 @@ def _expire_offer(desk: Desk, lead: Case, cause: Any, outage: timedelta) -> None
         return
     stands = offers.expire(offered.offer, desk.now, outage=outage)
     if stands is None:
-        desk.decide(lead, Match(offered.rule, offered.home), cause, offered=True)
+        desk.decide(lead, desk.still(lead, offered.rule, offered.home), cause, offered=True)
     elif stands is not offered.offer:
         lead.offered = offered.standing(stands)
         desk.change(lead)

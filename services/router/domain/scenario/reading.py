@@ -35,10 +35,13 @@ def read(document: object, facts: Collection[str], *, path: str = "") -> tuple[S
 
 
 def patched(document: Any, patch: Any) -> Any:
-    """The document with the patch laid over it (RFC 7396): objects name by name, null takes out, all else as a whole."""
+    """The document with the patch laid over it (RFC 7396): objects name by name, null takes out, all else as a whole.
+
+    Beyond that, an object that says its `kind`, such as a strategy, is another one and replaces what was there.
+    """
     if not isinstance(patch, Mapping):
         return patch
-    before = document if isinstance(document, Mapping) else {}
+    before = document if isinstance(document, Mapping) and "kind" not in patch else {}
     kept = {name: value for name, value in before.items() if name not in patch}
     changed = {name: patched(before.get(name), value) for name, value in patch.items() if value is not None}
     order = [*before, *(name for name in patch if name not in before)]
@@ -140,26 +143,25 @@ class _Reading:
 
     def _steps(self) -> Iterator[Step]:
         """In the order in which they are done: by time, and of one time as they are written. A clock that goes back begins anew."""
-        before, latest, stretch = self.starts, self.starts, 0
+        before, ended, stretch = self.starts, self.starts, 0
         ordered: list[tuple[int, datetime, int, Step]] = []
         for index, parts in enumerate(self.document.get("when", [])):
             path = f"/when/{index}"
-            at, back = self._at(parts, path, latest), parts.get("clock") == "back"
+            at, back = self._at(parts, path, ended), parts.get("clock") == "back"
             if at < before and not back:
                 self.problem(f"{path}/at", "is before the step above; say `clock: back` where the clock itself goes back")
-            before, stretch = at, stretch + back
-            latest = at if back else max(at, latest)
+            before, ended, stretch = at, at, stretch + back
             for step in self._parts(parts, path, at, back=back):
                 ordered.append((stretch, step.at, len(ordered), step))
-                latest = max(latest, step.at)
-                before = latest if step.kind == "wait" else before
+                ended = max(ended, step.at)
+                before = ended if step.kind == "wait" else before
         return (step for *_, step in sorted(ordered, key=lambda one: one[:3]))
 
-    def _at(self, parts: Document, path: str, latest: datetime) -> datetime:
-        """Without a word of its own a step follows the one above, and the last of the leads that this one brings."""
+    def _at(self, parts: Document, path: str, ended: datetime) -> datetime:
+        """Without a word of its own a step comes when the one above has ended: with its last lead, or when its wait is over."""
         if "at" in parts:
-            return self._moment(parts["at"], f"{path}/at", self.starts, latest, self.zone)
-        return latest + self._duration(parts["after"], f"{path}/after") if "after" in parts else latest
+            return self._moment(parts["at"], f"{path}/at", self.starts, ended, self.zone)
+        return ended + self._duration(parts["after"], f"{path}/after") if "after" in parts else ended
 
     def _duration(self, text: str, path: str) -> timedelta:
         try:

@@ -31,6 +31,7 @@ class World:
     assignments: list[Row]
     queue: dict[UUID, str]
     groups: list[Row]
+    openings: dict[int, Row]
     ledger: dict[int, list[Row]]
     history: list[Row]
     inboxes: dict[str, list[UUID]]
@@ -55,6 +56,10 @@ async def read_world(connection: asyncpg.Connection) -> World:
         assignments=await fetch("SELECT * FROM router.assignments ORDER BY id"),
         queue={row["lead_id"]: row["pool"] for row in await fetch("SELECT lead_id, pool FROM router.queue")},
         groups=await fetch("SELECT * FROM router.groups ORDER BY id"),
+        openings={
+            row["group_id"]: row["snapshot"]
+            for row in await fetch("SELECT group_id, snapshot FROM router.snapshots WHERE number = 0")
+        },
         ledger=ledger,
         history=await fetch("SELECT agent_id, changed_at, settings FROM router.agent_history ORDER BY id"),
         inboxes={name: [row["event_id"] for row in await fetch(f"SELECT event_id FROM {name}.inbox")] for name in SERVICES},

@@ -115,8 +115,10 @@ class Desk:
         return True
 
     def refuse(self, lead: Case, code: str, why: str, cause: Any, *, status: str = "rejected") -> None:
-        """The lead is not routed, and somebody is told why."""
-        lead.status = status
+        """The lead is not routed, and somebody is told why. Where it waited or was on offer, it is no more, and no clock of it runs."""
+        self.leave_queue(lead)
+        promises.close(self, lead, code, cause)
+        lead.status, lead.offered = status, None
         self.tell(lead, Refused(code, why), cause)
 
     # -- Deciding

@@ -1,4 +1,4 @@
-"""The sweep: once a second, leads that wait are given out to whom a new day has freed."""
+"""The sweep: every few seconds it is looked whether a lead waits though somebody could receive it. The net under the queues' timers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.db.uow import Database
 from shared.errors import Transient
 from shared.telemetry import logger, new_traceparent
 
-EVERY = 1.0  # seconds
+EVERY = 3.0  # seconds
 
 log = logger(__name__)
 
@@ -23,13 +23,13 @@ class Sweep:
 
     async def run(self) -> None:
         while not self._stop.is_set():
-            more = False
+            found = 0
             try:
                 async with self._database.begin() as uow:
-                    more = await sweep(uow, Cause(f"sweep-{uow.clock.uuid7()}", new_traceparent()))
+                    found = await sweep(uow, Cause(f"sweep-{uow.clock.uuid7()}", new_traceparent()))
             except Transient as error:
                 log.warning("sweep.waiting", error=str(error))
-            if not more:
+            if not found:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stop.wait(), EVERY)
 

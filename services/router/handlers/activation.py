@@ -98,6 +98,7 @@ async def _settle_queues(uow: UnitOfWork, active: ActivePolicy, cause: Cause) ->
     """
     work = Work(uow, active)
     desk = work.desk
+    await store.forget_asks(uow)
     waiting = await store.pools_with_queue(uow, active.policy.pools)
     stranded = await store.lock_leads(uow, await store.queued_outside(uow, active.policy.pools))
     moves = {id: desk.match(lead) for id, lead in stranded.items()}
@@ -106,5 +107,6 @@ async def _settle_queues(uow: UnitOfWork, active: ActivePolicy, cause: Cause) ->
         await store.move_queue(uow, [(id, match.pool, match.rule) for id, match in moves.items()])
     await store.rank_pools(uow, {name: active.policy.pools[name].hold.ageing_points_per_hour for name in waiting})
     await work.lock({active.group_of_pool[pool] for pool in waiting})
+    work.watch_queues(work.states)
     await drain(work, waiting, cause)
     await work.write()

@@ -63,7 +63,9 @@ from services.router.store.policies import (
     store_snapshot,
 )
 from services.router.store.queue import (
+    Position,
     delete_queue,
+    forget_asks,
     insert_queue,
     move_queue,
     page_of_queue,
@@ -73,11 +75,13 @@ from services.router.store.queue import (
     queued_outside,
     rank_pools,
     rank_queue,
+    timer_data,
 )
 
 __all__ = [
     "DecisionRow",
     "HeldBefore",
+    "Position",
     "Sought",
     "Standing",
     "Wanted",
@@ -99,6 +103,7 @@ __all__ = [
     "end_merges",
     "every_agent",
     "extend_presence",
+    "forget_asks",
     "forget_decisions",
     "former_owners",
     "get_agent",
@@ -146,6 +151,7 @@ __all__ = [
     "share_policy",
     "snapshot_before",
     "store_snapshot",
+    "timer_data",
     "update_agents",
     "update_leads",
 ]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import TypeAlias
 from uuid import UUID
 
 from services.router.domain.lead import Queued
 from shared.db.uow import Row, UnitOfWork, columns
+
+Position: TypeAlias = tuple[int, datetime, UUID]
+"""Where a lead stands in the order of queues: its rank, since when it waits, its id."""
 
 
 async def insert_queue(uow: UnitOfWork, rows: Sequence[Queued]) -> None:
@@ -15,12 +19,17 @@ async def insert_queue(uow: UnitOfWork, rows: Sequence[Queued]) -> None:
 
 
 async def rank_queue(uow: UnitOfWork, rows: Sequence[Queued]) -> None:
-    """Writes points and ranks of leads that wait."""
+    """Writes points and ranks of leads that wait, and what they ask."""
     await uow.execute(
-        "UPDATE router.queue q SET points = r.points, rank = r.rank FROM unnest($1::uuid[], $2::int[], $3::bigint[]) "
-        "AS r(lead_id, points, rank) WHERE q.lead_id = r.lead_id",
-        *columns([(row.lead_id, row.points, row.rank) for row in rows]),
+        "UPDATE router.queue q SET points = r.points, rank = r.rank, asks = r.asks "
+        "FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::text[]) AS r(lead_id, points, rank, asks) WHERE q.lead_id = r.lead_id",
+        *columns([(row.lead_id, row.points, row.rank, row.asks) for row in rows]),
     )
+
+
+async def forget_asks(uow: UnitOfWork) -> None:
+    """What leads ask who wait is to be found anew, each the next time that it is looked at: the policy changed."""
+    await uow.execute("UPDATE router.queue SET asks = '' WHERE asks <> ''")
 
 
 async def rank_pools(uow: UnitOfWork, ageing: Mapping[str, int]) -> None:
@@ -56,16 +65,25 @@ async def pools_with_queue(uow: UnitOfWork, pools: Iterable[str]) -> set[str]:
     return {row["pool"] for row in rows}
 
 
-async def queue_head(uow: UnitOfWork, pools: Iterable[str], limit: int, *, after: Queued | None = None) -> list[Queued]:
-    """Who waits in these pools, highest rank first, from behind `after` on."""
+async def queue_head(
+    uow: UnitOfWork,
+    pools: Iterable[str],
+    limit: int,
+    *,
+    after: Position | None = None,
+    hopeless: Collection[str] = (),
+) -> list[Queued]:
+    """Who waits in these pools, highest rank first, from behind `after` on, without those who ask what is hopeless."""
     rows = await uow.fetch(
         "SELECT q.* FROM unnest($1::text[]) AS p(pool) CROSS JOIN LATERAL ("
         "SELECT * FROM router.queue q WHERE q.pool = p.pool "
         "AND ($3::bigint IS NULL OR (-q.rank, q.queued_at, q.lead_id) > (-$3, $4::timestamptz, $5::uuid)) "
+        "AND q.asks <> ALL($6::text[]) "
         "ORDER BY rank DESC, queued_at, lead_id LIMIT $2) q ORDER BY rank DESC, queued_at, lead_id LIMIT $2",
         sorted(set(pools)),
         limit,
-        *((after.rank, after.queued_at, after.lead_id) if after else (None, None, None)),
+        *(after or (None, None, None)),
+        sorted(hopeless),
     )
     return [Queued(**row) for row in rows]
 
@@ -92,3 +110,9 @@ async def page_of_queue(uow: UnitOfWork, *, after: tuple[int, datetime, UUID] | 
 async def queue_lengths(uow: UnitOfWork) -> dict[str, int]:
     rows = await uow.fetch("SELECT pool, count(*) AS n FROM router.queue GROUP BY pool")
     return {row["pool"]: row["n"] for row in rows}
+
+
+async def timer_data(uow: UnitOfWork, kind: str, subject: UUID) -> Row | None:
+    """What a timer that is set carries."""
+    found: Row | None = await uow.fetchval("SELECT data FROM router.timers WHERE kind = $1 AND subject = $2", kind, subject)
+    return found

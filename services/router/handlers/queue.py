@@ -6,7 +6,7 @@ at the next moment at which a member's hours, leave, pause, presence or period o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from uuid import UUID
 from prometheus_client import Counter
 
 from services.router import store
+from services.router.domain import Match
 from services.router.domain.lead import Case, Queued
 from services.router.handlers.work import QUEUES, Work, subject_of
 from services.router.store import Position
@@ -24,6 +25,7 @@ from shared.timers import Due
 
 STEPS = (20, 80, 300, 600)  # leads that the steps of a drain look at: mostly one was freed, and one is served
 NET_STEPS = (200,)
+PROBED = 300  # kinds of leads of which one is tried, where the first of a queue cannot be given
 GRACE = timedelta(seconds=5)  # for which a queue's timer may be late before the net takes over
 
 log = logger(__name__)
@@ -45,22 +47,34 @@ async def drain(
     ask the same of who receives them one is looked at, where nobody can be given it. A thousand leads at the most: what is left is
     gone on with at once, in a transaction of its own.
     """
-    desk, wanted, given = work.desk, set(pools), 0
+    desk, wanted, total = work.desk, set(pools), 0
     hopeless: set[str] = set()
-    for size in steps:
+    for step, size in enumerate(steps):
         open_pools = {pool for pool in wanted if desk.can_receive(pool)}
         waiting = await store.queue_head(work.uow, open_pools, size, after=after, hopeless=hopeless) if open_pools else []
-        given += desk.give_out(await _waiting(work, waiting), cause, hopeless=hopeless)
-        hopeless.discard("")  # of whom it is not known what they ask; by now it is
+        given = desk.give_out(await _waiting(work, waiting), cause, hopeless=hopeless)
+        total += given
         await work.write()
         if len(waiting) < size:
-            return given
+            return total
         after = _position(waiting[-1])  # those passed over have nobody who meets what they ask, or has room for them
+        if step == 0 and not given:
+            hopeless |= await _hopeless(work, open_pools, hopeless)
     if steps is STEPS:
         for group in {work.active.group_of_pool[pool] for pool in wanted if desk.can_receive(pool)}:
             await _go_on(work, group, after)
         await work.write()
-    return given
+    return total
+
+
+async def _hopeless(work: Work, pools: Iterable[str], known: Collection[str]) -> set[str]:
+    """What else is asked by leads in these pools that nobody can be given now: one of each kind is tried."""
+    leads = await store.get_leads(work.uow, await store.one_of_each(work.uow, pools, PROBED, known=known))
+    return {
+        place.asks
+        for lead in leads.values()
+        if (place := lead.queued) and not work.desk.can_give(lead, Match(place.rule, place.pool), without=lead.refused)
+    }
 
 
 async def _waiting(work: Work, places: list[Queued]) -> list[Case]:

@@ -88,6 +88,18 @@ async def queue_head(
     return [Queued(**row) for row in rows]
 
 
+async def one_of_each(uow: UnitOfWork, pools: Iterable[str], limit: int, *, known: Collection[str] = ()) -> list[UUID]:
+    """Of those who wait in these pools, one of each that ask the same, without those whose asking is known."""
+    rows = await uow.fetch(
+        "SELECT (array_agg(lead_id))[1] AS lead_id FROM router.queue WHERE pool = ANY($1) AND asks <> ALL($3::text[]) AND asks > '' "
+        "GROUP BY asks LIMIT $2",
+        sorted(set(pools)),
+        limit,
+        sorted(known),
+    )
+    return [row["lead_id"] for row in rows]
+
+
 async def queued_outside(uow: UnitOfWork, pools: Iterable[str]) -> list[UUID]:
     """Leads that wait for a pool that is none of these."""
     rows = await uow.fetch("SELECT lead_id FROM router.queue WHERE NOT pool = ANY($1)", sorted(set(pools)))

@@ -195,7 +195,7 @@ class Desk:
             if self.decide(lead, Match(lead.queued.rule, pool), cause) is not Outcome.QUEUED:
                 given += 1
             else:
-                hopeless.add(lead.queued.asks)
+                hopeless.add(lead.queued.asks)  # which is known by now: deciding found it
                 if not self.can_receive(pool):
                     full.add(pool)
         return given

@@ -103,7 +103,7 @@ class Office:
         return [(row["lead_id"], row["agent_id"]) for row in rows]
 
     async def queue(self) -> list[UUID]:
-        rows = await self.do(lambda uow: store.page_of_queue(uow, after=None, limit=10_000, pool=None))
+        rows = await self.do(lambda uow: store.page_of_queue(uow, after=None, limit=10_000))
         return [row["lead_id"] for row in rows]
 
     async def lead(self, lead: UUID) -> dict[str, Any]:

@@ -39,6 +39,7 @@ from services.router.store.leads import (
     promised_by,
     update_leads,
 )
+from services.router.store.load import arrivals, queue_standings, turnovers
 from services.router.store.policies import (
     activate_policy,
     active_version,
@@ -64,6 +65,7 @@ from services.router.store.policies import (
 )
 from services.router.store.queue import (
     Position,
+    Waiting,
     delete_queue,
     forget_asks,
     insert_queue,
@@ -71,6 +73,7 @@ from services.router.store.queue import (
     one_of_each,
     page_of_queue,
     pools_with_queue,
+    queue_by_rule,
     queue_head,
     queue_lengths,
     queued_outside,
@@ -85,6 +88,7 @@ __all__ = [
     "Position",
     "Sought",
     "Standing",
+    "Waiting",
     "Wanted",
     "accept_assignments",
     "activate_policy",
@@ -96,6 +100,7 @@ __all__ = [
     "agents_by_id",
     "agents_named",
     "append_ledger",
+    "arrivals",
     "change_draft",
     "close_assignments",
     "close_groups",
@@ -144,8 +149,10 @@ __all__ = [
     "pools_with_queue",
     "promised_by",
     "qualifications_seen",
+    "queue_by_rule",
     "queue_head",
     "queue_lengths",
+    "queue_standings",
     "queued_outside",
     "rank_pools",
     "rank_queue",
@@ -154,6 +161,7 @@ __all__ = [
     "snapshot_before",
     "store_snapshot",
     "timer_data",
+    "turnovers",
     "update_agents",
     "update_leads",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from services.router.domain.lead import Queued
@@ -106,22 +106,48 @@ async def queued_outside(uow: UnitOfWork, pools: Iterable[str]) -> list[UUID]:
     return [row["lead_id"] for row in rows]
 
 
-async def page_of_queue(uow: UnitOfWork, *, after: tuple[int, datetime, UUID] | None, limit: int, pool: str | None) -> list[Row]:
-    rank, queued_at, lead_id = after or (None, None, None)
+class Waiting(NamedTuple):
+    """Which of those who wait: each that is not None must be so. `before`: they waited already at that moment."""
+
+    pool: str | None = None
+    rule: str | None = None
+    before: datetime | None = None
+
+
+ALL = Waiting()
+_SOUGHT = "($1::text IS NULL OR pool = $1) AND ($2::text IS NULL OR rule = $2) AND ($3::timestamptz IS NULL OR queued_at <= $3)"
+
+
+async def page_of_queue(uow: UnitOfWork, *, after: Position | None, limit: int, sought: Waiting = ALL) -> list[Row]:
+    """Highest rank first, with each lead's place among all who wait for its pool, and its last decision, which says why it waits."""
     return await uow.fetch(
-        "SELECT * FROM router.queue WHERE ($1::text IS NULL OR pool = $1) "
-        "AND ($2::bigint IS NULL OR (-rank, queued_at, lead_id) > (-$2, $3, $4)) ORDER BY rank DESC, queued_at, lead_id LIMIT $5",
-        pool,
-        rank,
-        queued_at,
-        lead_id,
+        "SELECT p.*, d.id AS decision_id, d.why, d.gates FROM (SELECT * FROM (SELECT *, "
+        "row_number() OVER (PARTITION BY pool ORDER BY rank DESC, queued_at, lead_id) AS position "
+        f"FROM router.queue WHERE $1::text IS NULL OR pool = $1) placed WHERE {_SOUGHT} "
+        "AND ($4::bigint IS NULL OR (-rank, queued_at, lead_id) > (-$4, $5::timestamptz, $6::uuid)) "
+        "ORDER BY rank DESC, queued_at, lead_id LIMIT $7) p LEFT JOIN LATERAL ("
+        "SELECT id, why, gates FROM router.decisions d WHERE d.lead_id = p.lead_id ORDER BY d.id DESC LIMIT 1) d ON true "
+        "ORDER BY p.rank DESC, p.queued_at, p.lead_id",
+        *sought,
+        *(after or (None, None, None)),
         limit,
     )
 
 
-async def queue_lengths(uow: UnitOfWork) -> dict[str, int]:
-    rows = await uow.fetch("SELECT pool, count(*) AS n FROM router.queue GROUP BY pool")
+async def queue_lengths(uow: UnitOfWork, sought: Waiting = ALL) -> dict[str, int]:
+    rows = await uow.fetch(f"SELECT pool, count(*) AS n FROM router.queue WHERE {_SOUGHT} GROUP BY pool", *sought)
     return {row["pool"]: row["n"] for row in rows}
+
+
+async def queue_by_rule(uow: UnitOfWork, limits: Mapping[str, datetime]) -> list[Row]:
+    """How many wait for each pool by each rule, since when, how many for their own owner, and how many since before the pool's limit."""
+    return await uow.fetch(
+        "SELECT pool, rule, count(*) AS n, min(queued_at) AS since, count(until) AS for_owner, "
+        "count(*) FILTER (WHERE queued_at < l.at) AS broken FROM router.queue "
+        "LEFT JOIN unnest($1::text[], $2::timestamptz[]) AS l(pool, at) USING (pool) GROUP BY pool, rule ORDER BY pool, n DESC, rule",
+        list(limits),
+        list(limits.values()),
+    )
 
 
 async def timer_data(uow: UnitOfWork, kind: str, subject: UUID) -> Row | None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
 from uuid import UUID
 
-from services.router.domain import Entry, GroupState, LedgerError
+from services.router.domain import Decision, Entry, GroupState, LedgerError, Outcome, Policy, decide_in_pool, read_draft
+from services.router.domain.decision import Terms
+from services.router.domain.lead import View
+from services.router.handlers.memory import as_activated
+from shared.contracts.vocabulary import FACTS
 from tests.support.books import Books, Standing
 from tests.support.world import Row, World
 
@@ -118,13 +122,32 @@ def _fold(group: Row, entries: Sequence[Row]) -> GroupState | None:
 
 
 def queue_faults(world: World) -> Iterator[str]:
-    """Nobody waits for a pool that can give, or for one that is not there."""
+    """Nobody waits whom somebody would get who decided it now, or for a pool that is not there, or without a timer."""
+    policy = as_activated(read_draft(world.policy["document"], FACTS, version=world.policy["version"]).policy, world.policy)
     waiting = Counter(world.queue.values())
     for group in world.groups:
         if group["closed_at"] is None and any(pool in waiting for pool in group["pools"]):
-            state = _fold(group, world.ledger.get(group["id"], []))
-            for pool in group["pools"]:
-                if (count := waiting.pop(pool, 0)) and state and state.pool(pool).turns.eligible_count():
-                    yield f"{count} leads wait for pool {pool}, in which somebody can receive"
+            if group["queue_due_at"] is None:
+                yield f"leads wait in group {group['id']}, and no timer is set to look at its queues"
+            if state := _fold(group, world.ledger.get(group["id"], [])):
+                yield from _overlooked(world, policy, state, group)
     for pool in waiting.keys() - {pool for group in world.groups if group["closed_at"] is None for pool in group["pools"]}:
         yield f"{waiting[pool]} leads wait for pool {pool}, which is not in the policy"
+
+
+def _overlooked(world: World, policy: Policy, state: GroupState, group: Row) -> Iterator[str]:
+    """Decides who waits in a group anew: who waits for what nobody meets, or for an owner of its own, waits still."""
+    given = Counter(
+        row["pool"]
+        for row in world.waiting
+        if row["pool"] in group["pools"] and _decided(row, policy, state, group).outcome is not Outcome.QUEUED
+    )
+    for pool, count in sorted(given.items()):
+        yield f"{count} leads wait for pool {pool}, in which somebody can receive them"
+
+
+def _decided(row: Row, policy: Policy, state: GroupState, group: Row) -> Decision:
+    lead = View(row["lead_id"], row["facts"], row["points"], row["grade"], row["qualification"], row["scored"])
+    terms = Terms.from_document(row["more"] or {})
+    terms = replace(terms, without=tuple(row["refused"]), since=row["queued_at"])
+    return decide_in_pool(lead, row["pool"], state, group["last_now"], rule=row["rule"], policy=policy, terms=terms)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from services.router import store
 from services.router.domain import Member
-from services.router.handlers import SUBSCRIPTIONS, agents, policies
+from services.router.handlers import SUBSCRIPTIONS, agents, passing, policies, queue
 from services.router.handlers.queue import sweep
 from shared.clock import SystemClock
 from shared.consumer import dispatch
@@ -20,6 +20,8 @@ from shared.contracts.topics import LEADS_ROUTED, LEADS_SCORED, LEADS_TRACKED
 from shared.db.uow import Database, UnitOfWork
 from shared.errors import Transient
 from shared.telemetry import new_traceparent
+from shared.timers import Timers
+from shared.timers import rows as timers
 from tests.support.installation import Installation
 
 T = TypeVar("T")
@@ -44,6 +46,7 @@ class Office:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.timers = Timers(database, passing.TIMERS | queue.TIMERS)
 
     async def do(self, work: Callable[[UnitOfWork], Awaitable[T]]) -> T:
         while True:
@@ -55,9 +58,19 @@ class Office:
         """Handles a batch in one transaction."""
         await self.do(lambda uow: dispatch(SUBSCRIPTIONS, messages, uow))
 
-    async def sweep(self) -> None:
-        while await self.do(lambda uow: sweep(uow, _cause())):
-            pass
+    async def sweep(self) -> int:
+        """Lets the net look; how many leads it found."""
+        found = 0
+        while given := await self.do(lambda uow: sweep(uow, _cause())):
+            found += given
+        return found
+
+    async def ring(self) -> None:
+        """Lets the timers ring that are due, and those that are set for at once meanwhile. A failed one stays due, and is raised."""
+        while (await self.do(timers.counts)).due:
+            await self.timers.turn()
+            [failed] = await self.rows("SELECT max(fault) AS fault FROM router.timers")
+            assert failed["fault"] is None, failed
 
     async def agent(self, name: str, **settings: Any) -> UUID:
         values = {"kind": "agent", "active": True, "daily_cap": None, "open_cap": None, "zone": "UTC", "name": name, **settings}
@@ -90,7 +103,7 @@ class Office:
         return [(row["lead_id"], row["agent_id"]) for row in rows]
 
     async def queue(self) -> list[UUID]:
-        rows = await self.do(lambda uow: store.page_of_queue(uow, after=None, limit=10_000, pool=None))
+        rows = await self.do(lambda uow: store.page_of_queue(uow, after=None, limit=10_000))
         return [row["lead_id"] for row in rows]
 
     async def lead(self, lead: UUID) -> dict[str, Any]:

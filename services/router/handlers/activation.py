@@ -98,6 +98,7 @@ async def _settle_leads(uow: UnitOfWork, active: ActivePolicy, cause: Cause) -> 
     """
     work = Work(uow, active)
     pools = active.policy.pools
+    await store.forget_asks(uow)
     waiting = await store.pools_with_queue(uow, pools)
     stranded = await store.lock_leads(uow, await store.leads_outside(uow, pools))
     moves = {id: work.desk.match(lead) for id, lead in stranded.items()}
@@ -112,5 +113,6 @@ async def _settle_leads(uow: UnitOfWork, active: ActivePolicy, cause: Cause) -> 
             lead.offered = None
             decide_anew(work.desk, lead, cause)
     await work.write()
+    work.watch_queues(work.states)
     await drain(work, waiting | work.desk.busy, cause)
     await work.write()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -70,7 +70,11 @@ async def replay(id: UUID, uow: UnitOfWork) -> Replay:
     # Who may receive is as it was where a lead queued behind others; that they waited is the queue's doing, not the state's.
     behind = row["outcome"] == Outcome.QUEUED and row["eligible"] > 0
     outcome = Outcome.QUEUED if behind else decision.outcome
-    made = Made(id, decision, row["group_id"], row["number"], row["ordinal"], outcome, row["why"])
+    # Who said so, and which rules could not be evaluated on the way to this one, is no outcome of the state.
+    more = row["more"] or {}
+    decision = replace(decision, failed=tuple(more.get("failed", ())))
+    by, said = more.get("by"), more.get("said")
+    made = Made(id, decision, row["group_id"], row["number"], row["ordinal"], outcome, row["why"], by, said)
     again = decision_row(made, row["policy_version"])
     values = again._replace(gates=json.loads(again.gates), counters=_parsed(again.counters), more=_parsed(again.more))
     pairs = {name: (row[name], getattr(values, name)) for name in COMPARED}

@@ -11,21 +11,33 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from prometheus_client import Counter
+
 from services.router import store
 from services.router.domain import Entry, GroupState
 from services.router.domain.desk import ActivePolicy, Assigned, Desk, Happening, Record, due
 from services.router.domain.lead import Case
 from services.router.domain.strategies import Key, keys_of
+from services.router.handlers.calendars import agents_with_days_off
 from services.router.handlers.memory import Memory, active_policy
 from services.router.handlers.rows import decision_row
 from services.router.handlers.telling import event_of
 from shared.contracts.events import Event
 from shared.db.uow import UnitOfWork
 from shared.errors import Transient
+from shared.telemetry import METRICS
 from shared.timers import Timer, drop_timers, set_timers
 
 SNAPSHOT_EVERY = 2000  # ledger entries
 PASSING = "lead"  # the kind of the timers at which a lead must be looked at
+
+
+rules_failed = Counter(
+    "handoff_router_rules_failed",
+    "Rules that could not be evaluated for a lead, and so did not match, by the policy's version and the rule.",
+    ["version", "rule"],
+    registry=METRICS,
+)
 
 
 class _Locked(dict[int, GroupState]):
@@ -38,8 +50,9 @@ class _Locked(dict[int, GroupState]):
 class Work:
     """Opened by `open`, written by `write`. What happens to leads happens at its `desk`."""
 
-    def __init__(self, uow: UnitOfWork, active: ActivePolicy) -> None:
+    def __init__(self, uow: UnitOfWork, active: ActivePolicy, *, trial: bool = False) -> None:
         self.uow = uow
+        self._trial = trial
         self.active = active
         self.states = _Locked()
         self.desk = Desk(active, self.states, uow.now, uow.clock.uuid7)
@@ -47,9 +60,12 @@ class Work:
         self._snapshots: dict[int, int] = {}
 
     @classmethod
-    async def open(cls, uow: UnitOfWork) -> Work:
-        """Takes the policy's lock shared, so that the active version and its groups hold until the end."""
-        return cls(uow, await active_policy(uow, await store.share_policy(uow)))
+    async def open(cls, uow: UnitOfWork, *, trial: bool = False) -> Work:
+        """Takes the policy's lock shared, so that the active version and its groups hold until the end.
+
+        Of a `trial` nothing is written, and the states that it worked on are not remembered.
+        """
+        return cls(uow, await active_policy(uow, await store.share_policy(uow)), trial=trial)
 
     # -- Locking
 
@@ -59,7 +75,8 @@ class Work:
             state = await self._state(row["id"], row["last_number"])
             state.roll(max(self.uow.now, row["last_now"]))
             self.states[row["id"]] = state
-            self.uow.after_commit(lambda id=row["id"], state=state: self._memory.put_back(id, state))  # type: ignore[misc]
+            if not self._trial:
+                self.uow.after_commit(lambda id=row["id"], state=state: self._memory.put_back(id, state))  # type: ignore[misc]
 
     async def lock_around(
         self, ids: Iterable[UUID], *, pools: Iterable[str] = (), agents: Iterable[UUID] = ()
@@ -75,7 +92,7 @@ class Work:
         groups = {self.active.group_of_pool[name] for name in names if name in self.active.group_of_pool}
         await self.lock(groups | self.groups_of_agents(agents))
         leads = await self.leads(wanted)
-        await self._learn_others(leads.values())
+        await self.learn_others(leads.values())
         return leads
 
     def groups_of_agents(self, ids: Iterable[UUID]) -> set[int]:
@@ -96,11 +113,11 @@ class Work:
             yield from (rule.to for rule in self.active.policy.reroute if rule.to)
         yield from (rung.pool for clock in lead.clocks for rung in clock.sla.ladder if rung.pool)
 
-    async def _learn_others(self, leads: Iterable[Case]) -> None:
+    async def learn_others(self, leads: Iterable[Case]) -> None:
         """Owners who are in no pool any more: what was promised goes by their hours still."""
         outside = {lead.held.agent_id for lead in leads if lead.held and lead.clocks} - self.active.group_of_agent.keys()
         if outside:
-            self.desk.others |= await store.agents_as_they_are(self.uow, sorted(outside))
+            self.desk.others |= await agents_with_days_off(self.uow, outside)
 
     async def _state(self, id: int, number: int) -> GroupState:
         state = self._memory.states.pop(id, None)
@@ -148,6 +165,8 @@ class Work:
         Raises Transient where another unit of work knew one of the new leads first.
         """
         done, uow = self.desk.take_record(), self.uow
+        if self._trial:
+            return
         timers, idle = self._moved_timers(done)
         if done.new:
             await store.insert_leads(uow, done.new.values())
@@ -157,6 +176,7 @@ class Work:
         await self._write_places(done)
         if done.made:
             await store.insert_decisions(uow, [decision_row(made, self.active.policy.version) for made in done.made])
+            self._count_failures(done)
         if timers:
             await set_timers(uow, timers)
         if idle:
@@ -171,7 +191,7 @@ class Work:
         if done.assigned:
             await store.insert_assignments(uow, done.assigned, self.active.policy.version)
         if done.accepted:
-            await store.accept_assignments(uow, [(held.id, held.accepted_at) for held in done.accepted])
+            await store.accept_assignments(uow, [(lead.lead_id, held.id, held.accepted_at) for lead, held in done.accepted])
         if done.unqueued:
             await store.delete_queue(uow, done.unqueued)
         if done.queued:
@@ -204,6 +224,11 @@ class Work:
             else:
                 idle.append(lead.lead_id)
         return timers, idle
+
+    def _count_failures(self, done: Record) -> None:
+        version = str(self.active.policy.version)
+        for rule in [name for made in done.made for name in made.decision.failed]:
+            self.uow.after_commit(rules_failed.labels(version, rule).inc)
 
     def _emit(self, done: Record) -> None:
         for lead, what, sequence, cause in done.told:

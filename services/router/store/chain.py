@@ -46,9 +46,13 @@ async def end_merges(uow: UnitOfWork, ids: Sequence[UUID]) -> None:
 
 
 async def forget_decisions(uow: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Takes the facts out of what was decided for these leads; returns how many decisions that were. The rest explains the ledger."""
+    """Takes the facts, and what people wrote, out of what was decided for these leads; returns how many decisions that were.
+
+    The rest explains the ledger.
+    """
     rows = await uow.fetch(
-        "WITH gone AS (UPDATE router.decisions SET facts = '{}' WHERE lead_id = ANY($1) AND facts <> '{}' RETURNING lead_id) "
+        "WITH gone AS (UPDATE router.decisions SET facts = '{}', more = more - 'said' "
+        "WHERE lead_id = ANY($1) AND (facts <> '{}' OR more ? 'said') RETURNING lead_id) "
         "SELECT lead_id, count(*) AS n FROM gone GROUP BY lead_id",
         list(ids),
     )

@@ -154,13 +154,20 @@ async def offices(installation: Installation, count: int, clock: SystemClock | N
 
 
 def scored(
-    lead: UUID, points: int = 50, *, sequence: int = 1, qualification: str = "sales_qualified", **facts: Any
+    lead: UUID,
+    points: int = 50,
+    *,
+    sequence: int = 1,
+    qualification: str = "sales_qualified",
+    grade: str = "B",
+    received_at: datetime = NOON,
+    **facts: Any,
 ) -> Message[Any]:
     event = LeadScored(
         lead_id=lead,
-        received_at=NOON,
+        received_at=received_at,
         points=points,
-        grade="B",
+        grade=grade,
         qualification=qualification,
         reasons=[],
         scorecard_version=1,

@@ -65,6 +65,12 @@ class Office:
         """Handles the timers that are due, as a replica's loop does."""
         await self.timers.turn()
 
+    def restart(self) -> None:
+        """Forgets what a process forgets when it ends: its loops begin anew, and see how long nobody looked."""
+        self.database.memory.clear()
+        self.timers = Timers(self.database, TIMERS)
+        self.jobs = Jobs(self.database, JOB_STEPS)
+
     async def work_off(self) -> None:
         """Does all jobs that are due, to their ends."""
         while await self.jobs.turn():

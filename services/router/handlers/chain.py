@@ -74,7 +74,7 @@ def _resume(work: Work, lead: Case, held: HeldBefore | None, cause: Cause) -> No
     lead.clocks = tuple(clock for clock in lead.clocks if clock.ended_by != "merged")
     if lead.status == "closed" or lead.facts is None:
         return
-    if held is None or not work.desk.restore(lead, held.agent_id, held.pool, cause):
+    if held is None or not work.desk.restore(lead, held.agent_id, held.pool, cause, rule=held.rule):
         decide_anew(work.desk, lead, cause)
 
 

@@ -184,11 +184,11 @@ class Desk:
         _, state = self.state_of_pool(pool)
         return hindrance(lead.view, agent_id, pool, state, state.roll(self.now), forced=forced)
 
-    def restore(self, lead: Case, agent_id: UUID, pool: str, cause: Any) -> bool:
+    def restore(self, lead: Case, agent_id: UUID, pool: str, cause: Any, *, rule: str | None = None) -> bool:
         """Gives a lead back to the agent who had it in this pool; False where that one is not there any more or may not receive."""
         if pool not in self.active.group_of_pool:
             return False
-        return self.place(lead, agent_id, pool, cause, outcome=Outcome.RESTORED)
+        return self.place(lead, agent_id, pool, cause, outcome=Outcome.RESTORED, rule=rule)
 
     def give_out(self, waiting: Iterable[Case], cause: Any) -> int:
         """Decides leads that wait, in this order, as long as somebody in their pools may receive. Returns how many wait no more."""

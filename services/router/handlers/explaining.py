@@ -74,10 +74,11 @@ def differences(row: Row, policy: Policy, state: GroupState | None) -> dict[str,
     # Who may receive is as it was where a lead queued behind others; that they waited is the queue's doing, not the state's.
     behind = row["outcome"] == Outcome.QUEUED and row["eligible"] > 0
     outcome = Outcome.QUEUED if behind else decision.outcome
-    # Who said so, and which rules could not be asked, is no outcome of the decision.
+    # Who said so, and which rules could not be evaluated on the way to this one, is no outcome of the state.
     more = row["more"] or {}
     decision = decision._replace(failed=tuple(more.get("failed", ())))
-    made = Made(row["id"], decision, row["group_id"], row["number"], row["ordinal"], outcome, row["why"], more.get("by"))
+    by, said = more.get("by"), more.get("said")
+    made = Made(row["id"], decision, row["group_id"], row["number"], row["ordinal"], outcome, row["why"], by, said)
     again = decision_row(made, row["policy_version"])
     values = again._replace(gates=json.loads(again.gates), counters=_parsed(again.counters), more=_parsed(again.more))
     pairs = {name: (row[name], getattr(values, name)) for name in COMPARED}

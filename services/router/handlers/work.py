@@ -12,17 +12,21 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
+from prometheus_client import Counter
+
 from services.router import store
 from services.router.domain import Entry, GroupState
 from services.router.domain.desk import ActivePolicy, Assigned, Desk, Happening, Record, due
 from services.router.domain.lead import Case
 from services.router.domain.strategies import Key, keys_of
+from services.router.handlers.calendars import agents_with_days_off
 from services.router.handlers.memory import Memory, active_policy
 from services.router.handlers.rows import decision_row
 from services.router.handlers.telling import event_of
 from shared.contracts.events import Event
 from shared.db.uow import UnitOfWork
 from shared.errors import Transient
+from shared.telemetry import METRICS
 from shared.timers import Timer, drop_timers, set_timers
 
 SNAPSHOT_EVERY = 2000  # ledger entries
@@ -30,6 +34,14 @@ PASSING = "lead"  # the kind of the timers at which a lead must be looked at
 QUEUES = "queue"  # of those at which a group's queues must be
 LOOK_AGAIN = timedelta(days=1)  # at the latest, though time alone changes nothing
 _GROUPS = UUID("b0f4f1de-6a0c-5c0e-9d53-8f1f3c1f2a77")
+
+
+rules_failed = Counter(
+    "handoff_router_rules_failed",
+    "Rules that could not be evaluated for a lead, and so did not match, by the policy's version and the rule.",
+    ["version", "rule"],
+    registry=METRICS,
+)
 
 
 class _Locked(dict[int, GroupState]):
@@ -42,8 +54,9 @@ class _Locked(dict[int, GroupState]):
 class Work:
     """Opened by `open`, written by `write`. What happens to leads happens at its `desk`."""
 
-    def __init__(self, uow: UnitOfWork, active: ActivePolicy) -> None:
+    def __init__(self, uow: UnitOfWork, active: ActivePolicy, *, trial: bool = False) -> None:
         self.uow = uow
+        self._trial = trial
         self.active = active
         self.states = _Locked()
         self.desk = Desk(active, self.states, uow.now, uow.clock.uuid7)
@@ -54,9 +67,12 @@ class Work:
         self._watched: set[int] = set()
 
     @classmethod
-    async def open(cls, uow: UnitOfWork) -> Work:
-        """Takes the policy's lock shared, so that the active version and its groups hold until the end."""
-        return cls(uow, await active_policy(uow, await store.share_policy(uow)))
+    async def open(cls, uow: UnitOfWork, *, trial: bool = False) -> Work:
+        """Takes the policy's lock shared, so that the active version and its groups hold until the end.
+
+        Of a `trial` nothing is written, and the states that it worked on are not remembered.
+        """
+        return cls(uow, await active_policy(uow, await store.share_policy(uow)), trial=trial)
 
     # -- Locking
 
@@ -118,7 +134,7 @@ class Work:
         """Owners who are in no pool any more: what was promised goes by their hours still."""
         outside = {lead.held.agent_id for lead in leads if lead.held and lead.clocks} - self.active.group_of_agent.keys()
         if outside:
-            self.desk.others |= await store.agents_as_they_are(self.uow, sorted(outside))
+            self.desk.others |= await agents_with_days_off(self.uow, outside)
 
     async def _state(self, id: int, number: int) -> GroupState:
         state = self._memory.states.pop(id, None)
@@ -190,6 +206,8 @@ class Work:
         Raises Transient where another unit of work knew one of the new leads first.
         """
         done, uow = self.desk.take_record(), self.uow
+        if self._trial:
+            return
         self._written = True
         timers, idle = self._moved_timers(done)
         if done.new:
@@ -202,6 +220,7 @@ class Work:
         await self._write_places(done)
         if done.made:
             await store.insert_decisions(uow, [decision_row(made, self.active.policy.version) for made in done.made])
+            self._count_failures(done)
         if timers:
             await set_timers(uow, timers)
         if idle:
@@ -216,7 +235,7 @@ class Work:
         if done.assigned:
             await store.insert_assignments(uow, done.assigned, self.active.policy.version)
         if done.accepted:
-            await store.accept_assignments(uow, [(held.id, held.accepted_at) for held in done.accepted])
+            await store.accept_assignments(uow, [(lead.lead_id, held.id, held.accepted_at) for lead, held in done.accepted])
         if done.unqueued:
             await store.delete_queue(uow, done.unqueued)
         if done.queued:
@@ -266,6 +285,11 @@ class Work:
                 self._looks[id] = wanted
                 timers.append(_queue_timer(id, wanted, {}))
         return timers
+
+    def _count_failures(self, done: Record) -> None:
+        version = str(self.active.policy.version)
+        for rule in [name for made in done.made for name in made.decision.failed]:
+            self.uow.after_commit(rules_failed.labels(version, rule).inc)
 
     def _emit(self, done: Record) -> None:
         for lead, what, sequence, cause in done.told:

@@ -25,6 +25,15 @@ from services.router.store.agents import (
 )
 from services.router.store.chain import HeldBefore, end_merges, forget_decisions, held_before, keep_merges, mark_erased
 from services.router.store.decisions import Sought, get_decision, last_decided, ledger_between, page_of_decisions, snapshot_before
+from services.router.store.holdings import (
+    Misplaced,
+    count_held_by,
+    count_misplaced,
+    get_assignment,
+    held_by,
+    misplaced,
+    page_of_holdings,
+)
 from services.router.store.leads import (
     DecisionRow,
     accept_assignments,
@@ -50,6 +59,7 @@ from services.router.store.policies import (
     every_agent,
     get_policy,
     group_snapshot,
+    has_member_rules,
     insert_draft,
     insert_group,
     ledger_after,
@@ -85,6 +95,7 @@ from services.router.store.queue import (
 __all__ = [
     "DecisionRow",
     "HeldBefore",
+    "Misplaced",
     "Position",
     "Sought",
     "Standing",
@@ -104,6 +115,8 @@ __all__ = [
     "change_draft",
     "close_assignments",
     "close_groups",
+    "count_held_by",
+    "count_misplaced",
     "delete_queue",
     "end_leave",
     "end_merges",
@@ -113,11 +126,14 @@ __all__ = [
     "forget_decisions",
     "former_owners",
     "get_agent",
+    "get_assignment",
     "get_decision",
     "get_leads",
     "get_policy",
     "group_snapshot",
+    "has_member_rules",
     "held_before",
+    "held_by",
     "insert_agents",
     "insert_assignments",
     "insert_decisions",
@@ -136,6 +152,7 @@ __all__ = [
     "lock_leads",
     "lock_roster",
     "mark_erased",
+    "misplaced",
     "move_queue",
     "one_of_each",
     "open_groups",
@@ -144,6 +161,7 @@ __all__ = [
     "page_of_agents",
     "page_of_assignments",
     "page_of_decisions",
+    "page_of_holdings",
     "page_of_leave",
     "page_of_policies",
     "page_of_queue",

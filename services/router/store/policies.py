@@ -118,6 +118,16 @@ async def qualifications_seen(uow: UnitOfWork, newest: int) -> set[str]:
     return {row["qualification"] for row in rows}
 
 
+async def has_member_rules(uow: UnitOfWork) -> bool:
+    """Whether the active version chooses members by rule. Asked of the row itself: no lock is needed to see it."""
+    return bool(
+        await uow.fetchval(
+            "SELECT EXISTS (SELECT FROM router.policies p, jsonb_each(p.document -> 'pools') one "
+            "WHERE p.active AND one.value ? 'member_rule')"
+        )
+    )
+
+
 async def open_groups(uow: UnitOfWork) -> list[Row]:
     return await uow.fetch("SELECT id, pools FROM router.groups WHERE closed_at IS NULL ORDER BY id")
 

@@ -106,12 +106,18 @@ class Desk:
     def match(self, lead: Case) -> Match:
         return match_lead(lead.view, self.policy)
 
+    def is_routed(self, lead: Case) -> bool:
+        """Whether leads of its qualification are given out at all."""
+        return lead.qualification in self.policy.routed
+
     def reject(self, lead: Case, cause: Any) -> bool:
         """Rejects a lead whose qualification is not routed; False for one that is routed."""
         decision = reject(lead.view, self.policy, self.now)
         if decision is None:
             return False
         self._made(decision, None, None)
+        promises.close(self, lead, "rejected", cause)
+        lead.clocks = ()  # routed after all, it is promised anew
         self.refuse(lead, "not-routed", decision.reason, cause)
         return True
 
@@ -134,7 +140,8 @@ class Desk:
         decision = decide_matched(
             lead.view, match, state, self.now, policy=self.policy, terms=self._terms(lead, match, offered=offered, how=how)
         )
-        behind = how is How.DECIDED and not offered and lead.queued is None and match.pool in self.busy
+        new = lead.queued is None or lead.queued.pool != match.pool
+        behind = how is How.DECIDED and not offered and new and match.pool in self.busy
         if behind or decision.outcome is Outcome.QUEUED:
             self._wait(lead, decision, group, number, cause)
             return Outcome.QUEUED
@@ -158,16 +165,21 @@ class Desk:
         cause: Any,
         *,
         outcome: Outcome,
+        rule: str | None = None,
         how: How | None = None,
         counts: bool = False,
         by: str | None = None,
+        said: str | None = None,
     ) -> bool:
-        """Gives a lead to this agent in this pool, whoever's turn it is; False where `hindrance` says why not."""
+        """Gives a lead to this agent in this pool, whoever's turn it is; False where `hindrance` says why not.
+
+        `by` is who says so, and `said` is why.
+        """
         group, state = self.state_of_pool(pool)
-        decision = place(lead.view, agent_id, pool, state, self.now, how=outcome, counts=counts)
+        decision = place(lead.view, agent_id, pool, state, self.now, how=outcome, counts=counts, rule=rule)
         if decision is None:
             return False
-        self._assign(lead, decision, group, state, cause, how=how or _HOW[outcome], by=by)
+        self._assign(lead, decision, group, state, cause, how=how or _HOW[outcome], by=by, said=said)
         return True
 
     def hindrance(self, lead: Case, agent_id: UUID, pool: str, *, forced: bool = False) -> str | None:
@@ -175,11 +187,11 @@ class Desk:
         _, state = self.state_of_pool(pool)
         return hindrance(lead.view, agent_id, pool, state, state.roll(self.now), forced=forced)
 
-    def restore(self, lead: Case, agent_id: UUID, pool: str, cause: Any) -> bool:
+    def restore(self, lead: Case, agent_id: UUID, pool: str, cause: Any, *, rule: str | None = None) -> bool:
         """Gives a lead back to the agent who had it in this pool; False where that one is not there any more or may not receive."""
         if pool not in self.active.group_of_pool:
             return False
-        return self.place(lead, agent_id, pool, cause, outcome=Outcome.RESTORED)
+        return self.place(lead, agent_id, pool, cause, outcome=Outcome.RESTORED, rule=rule)
 
     def give_out(self, waiting: Iterable[Case], cause: Any, *, hopeless: set[str] | None = None) -> int:
         """Decides leads that wait, in this order, as long as somebody in their pools may receive. Returns how many wait no more.
@@ -260,10 +272,11 @@ class Desk:
         *,
         how: How,
         by: str | None = None,
+        said: str | None = None,
     ) -> None:
         assert decision.winner is not None
         assert decision.pool is not None
-        made = self._made(decision, group, state.number, by=by)
+        made = self._made(decision, group, state.number, by=by, said=said)
         entry = decision.entry(state.number + 1)
         turn = state.apply(entry)
         winner = decision.winner
@@ -300,7 +313,8 @@ class Desk:
     def _wait(self, lead: Case, decision: Decision, group: int, number: int, cause: Any) -> None:
         assert decision.home is not None
         asks = asks_of(decision, self.policy, lead.grade)
-        if lead.queued and (lead.queued.pool, lead.queued.until) == (decision.home, decision.until):
+        place = decision.home, decision.rule, decision.until
+        if lead.queued and (lead.queued.pool, lead.queued.rule, lead.queued.until) == place:
             self._note_asks(lead, lead.queued, asks)
             return
         given = decision.outcome is not Outcome.QUEUED
@@ -338,10 +352,12 @@ class Desk:
         outcome: Outcome | None = None,
         why: str | None = None,
         by: str | None = None,
+        said: str | None = None,
     ) -> Made:
         """Keeps the decision in full; its id is also the id of the assignment that it makes."""
         self._ordinal += 1
-        made = Made(self._ids(), decision, group, number, self._ordinal, outcome or decision.outcome, why or decision.reason, by)
+        outcome, why = outcome or decision.outcome, why or decision.reason
+        made = Made(self._ids(), decision, group, number, self._ordinal, outcome, why, by, said)
         self.record.made.append(made)
         return made
 

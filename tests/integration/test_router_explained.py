@@ -22,7 +22,7 @@ from tests.support.installation import Installation
 from tests.support.office import NOON, Office, SetClock, erased, leads, members, merged, offices, rule, scored, stage, unmerged
 
 NOWHERE = UUID(int=7)
-ELIGIBLE = {Verdict.RECEIVED, Verdict.NO_ROOM, Verdict.OTHERS_WAITED, Verdict.NOT_IN_TURN, Verdict.GIVEN_BACK}
+ELIGIBLE = {Verdict.RECEIVED, Verdict.NO_ROOM, Verdict.OTHERS_WAITED, Verdict.NOT_IN_TURN, Verdict.PLACED}
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ async def test_every_decision_of_a_random_history_is_made_again_and_explained_fo
         made = await office.do(lambda uow, row=row: explaining.replay(row["id"], uow))  # type: ignore[misc]
         assert made.differences == {}, row
         verdicts += await everybody_is_answered(office, history.agents, row)
-    rare = {Verdict.NO_ROOM, Verdict.OTHERS_WAITED, Verdict.UNFIT}
+    rare = {Verdict.NO_ROOM, Verdict.OTHERS_WAITED, Verdict.UNFIT, Verdict.OFFERED, Verdict.REFUSED, Verdict.KEPT}
     assert set(verdicts) | rare == set(Verdict), "an answer was never given, so this proves less"
 
 

@@ -6,7 +6,7 @@ A draft keeps its version when it is activated. What was active before becomes a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -22,7 +22,7 @@ from services.router.domain import (
     lint,
     read_draft,
 )
-from services.router.domain.policy import of_lead
+from services.router.domain.policy import joined_and_left, of_lead
 from services.router.handlers.activation import refused, take_effect
 from services.router.handlers.memory import active_policy
 from services.router.handlers.profiles import profiles_for, qualifications_given
@@ -175,8 +175,11 @@ async def refresh_members(uow: UnitOfWork, *, by: str, cause: Cause) -> int | No
     """
     active = await store.own_policy(uow)
     before = await active_policy(uow, active)
-    enrolled, _ = enrol(before.policy, await profiles_for(uow, before.policy))
-    if all(pool.members == before.policy.pools[name].members for name, pool in enrolled.pools.items()):
+    chosen, _ = enrol(before.policy, await profiles_for(uow, before.policy))
+    # Whom a document names was settled when it was activated: a name that somebody else has now, or nobody, changes nothing.
+    pools = {name: chosen.pools[name] if pool.member_rule else pool for name, pool in before.policy.pools.items()}
+    enrolled = replace(before.policy, pools=pools)
+    if not joined_and_left(before.policy, enrolled):
         return None
     draft = read(document_of(await find(uow, active)))
     version = await store.insert_draft(uow, draft.document, by)

@@ -41,6 +41,9 @@ class Gate(StrEnum):
         return _PHRASES[self]
 
 
+AWAY = frozenset((Gate.INACTIVE, Gate.PAUSED, Gate.ABSENT, Gate.PRESENCE))
+"""The gates of somebody who is not there, unlike one who is there at other hours or has had its fill."""
+
 _PHRASES = {
     Gate.INACTIVE: "inactive",
     Gate.PAUSED: "paused",
@@ -65,6 +68,10 @@ class Duty(NamedTuple):
     until: datetime | None
 
 
+_FREE = Duty(None, None)
+_FULL = Duty(Gate.OPEN_CAP, None)
+
+
 def duty(agent: Agent, at: datetime) -> Duty:
     """The first gate but for the caps."""
     if not agent.active:
@@ -87,9 +94,15 @@ def at_work(agent: Agent, at: datetime) -> Duty:
         absent, until = absence(agent.leaves, at)
         if absent:
             return Duty(Gate.ABSENT, until)
+    gate, changes = scheduled(agent, at)
+    return Duty(gate, earliest(until, changes))
+
+
+def scheduled(agent: Agent, at: datetime) -> Duty:
+    """The first gate of holiday and hours."""
+    until = None
     if agent.days_off:
-        off, changes = holiday(agent, at)
-        until = earliest(until, changes)
+        off, until = holiday(agent, at)
         if off:
             return Duty(Gate.HOLIDAY, until)
     if agent.settings.hours is not None:
@@ -98,6 +111,21 @@ def at_work(agent: Agent, at: datetime) -> Duty:
         if not works:
             return Duty(Gate.OFF_HOURS, until)
     return Duty(None, until)
+
+
+def catches_up(agent: Agent, periods: Periods, at: datetime) -> tuple[bool, datetime | None]:
+    """Whether nothing but leave with catch-up stops an agent who is on leave at `at`, and when time alone may change that.
+
+    Presence is not asked: nobody on leave says to be there.
+    """
+    until = min((edge for leave in agent.leaves for edge in (leave.starts, leave.ends) if edge > at), default=None)
+    if not all(leave.catch_up for leave in agent.leaves if leave.starts <= at < leave.ends):
+        return False, until
+    stopped, changes = scheduled(agent, at)
+    if stopped is None:
+        stopped, ends = caps_gate(agent, periods)
+        changes = earliest(changes, ends)
+    return stopped is None, earliest(until, changes)
 
 
 def absence(leaves: tuple[Leave, ...], at: datetime) -> tuple[bool, datetime | None]:
@@ -129,9 +157,11 @@ def _following(days: tuple[str, ...], today: str) -> str | None:
 
 def caps_gate(agent: Agent, periods: Periods) -> Duty:
     """The first cap that is reached."""
-    caps = agent.caps
+    caps = agent.settings.caps
     if caps.open is not None and agent.open + agent.settings.lightest > caps.open:
-        return Duty(Gate.OPEN_CAP, None)
+        return _FULL
+    if caps.day is None and caps.hour is None and caps.week is None and caps.month is None:
+        return _FREE
     until = None
     counted_later = agent.latest > periods.hour.key
     for gate, cap, period in (
@@ -142,7 +172,7 @@ def caps_gate(agent: Agent, periods: Periods) -> Duty:
     ):
         if cap is None:
             continue
-        if agent.received(period.key) >= cap:
+        if agent.counts.get(period.key, 0) >= cap:
             return Duty(gate, earliest(until, period.ends if cap else None))
         if counted_later and _was_reached(agent, period, cap):
             until = earliest(until, period.ends)

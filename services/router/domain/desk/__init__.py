@@ -15,6 +15,7 @@ from services.router.domain.desk.happenings import (
     Waited,
     Warned,
 )
+from services.router.domain.desk.moving import SAME, STAYED, decide_owned, decide_waiting, take_to_pool
 from services.router.domain.desk.passing import move_on, pass_time
 from services.router.domain.desk.promises import close, count_so_far, due
 from services.router.domain.desk.record import Made, Record
@@ -22,6 +23,8 @@ from services.router.domain.desk.reports import CLOSING, note_response, note_sta
 
 __all__ = [
     "CLOSING",
+    "SAME",
+    "STAYED",
     "Accepted",
     "ActivePolicy",
     "Assigned",
@@ -41,6 +44,8 @@ __all__ = [
     "close",
     "count_so_far",
     "decide_anew",
+    "decide_owned",
+    "decide_waiting",
     "decline_offer",
     "due",
     "give_back",
@@ -53,6 +58,7 @@ __all__ = [
     "reroute",
     "route",
     "take_scored",
+    "take_to_pool",
     "unchanged",
     "with_groups",
 ]

@@ -105,9 +105,6 @@ def _close(desk: Desk, lead: Case, stage: str, cause: Any, assignment_id: UUID |
         desk.end(lead, "closed", cause, outcome=stage)
         lead.status = "closed"
     elif lead.queued or lead.offered:
-        desk.leave_queue(lead)
-        lead.offered = None
-        promises.close(desk, lead, "closed", cause)
         desk.refuse(lead, "closed", f"The lead was {stage} while it waited.", cause, status="closed")
     elif lead.status not in ("assigned", "merged"):
         lead.status = "closed"

@@ -11,10 +11,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.router.domain.agent import id_of
 from services.router.domain.rotation import PARTS, Counters, Rotation
 from services.router.domain.strategies.classes import EVERYONE, Classes, Part, sitting_out
 from services.router.domain.strategies.standings import Seat, Standings
-from services.router.domain.strategies.strategy import Offer, Way
+from services.router.domain.strategies.strategy import Offer, Strategy, Way
 
 
 class Turns:
@@ -37,6 +38,7 @@ class Turns:
         self._standings = Standings(pool, seats)
         measured = _read_standings(self._standings, carried or {}, document or {"taken": 0, "members": []})
         self._classes = Classes(way, self._standings, carried or {})
+        self.follows_standings = self._classes.everyone.strategy.follows_standings
         self._measure = self._new_measure(measured)
 
     @property
@@ -72,8 +74,20 @@ class Turns:
         self._classes.set(agent_id, Part.RECEIVES)
 
     def withdraw(self, agent_id: UUID, *, earning: bool = False) -> None:
-        """Lets a member sit out; with `earning` (leave with catch-up, and no other gate) it stays entitled to its share."""
+        """Lets a member sit out; with `earning` it stays entitled to its share."""
         self._classes.set(agent_id, Part.EARNS if earning else Part.NONE)
+
+    def step_out(self, agent_id: UUID) -> None:
+        """Lets a member who is withdrawn be away: what is given out meanwhile is nothing that it would be owed by any strategy."""
+        self._standings.step_out(agent_id)
+        if self._measure:
+            self._measure.withdraw(agent_id)
+
+    def step_in(self, agent_id: UUID) -> None:
+        """Takes back what `step_out` did; the member comes back as it stood."""
+        self._standings.step_in(agent_id)
+        if self._measure:
+            self._measure.withdraw(agent_id, earning=True)
 
     def changed(self, agent_id: UUID, *, open: int, capacity: int | None) -> None:
         """Takes what a member holds of open work, and its cap of it, both in one unit."""
@@ -107,14 +121,11 @@ class Turns:
         without: Collection[UUID] = (),
     ) -> UUID | None:
         """As `peek`, but who does not fit is passed over; an offer is taken as nobody claimed it."""
-        strategy, passed = (of := self._classes.of(among)).strategy, []
+        of = self._classes.of(among)
+        if not without:
+            return _first(of.strategy, now, fits)
         with sitting_out(of, without):
-            while isinstance(found := strategy.peek(now, offered=True), UUID) and not fits(found):
-                strategy.withdraw(found)
-                passed.append(found)
-            for agent_id in passed:
-                strategy.admit(agent_id)
-        return found if isinstance(found, UUID) else None
+            return _first(of.strategy, now, fits)
 
     def name(self, among: frozenset[UUID] | None) -> int | str:
         """The class of these members, as `take` reads it and a ledger entry keeps it: a number, or the members as text."""
@@ -130,12 +141,15 @@ class Turns:
             raise KeyError(agent_id)
         number = self._classes.keep(taken)
         self._standings.take(agent_id)
-        with sitting_out(taken, without):
+        if without:
+            with sitting_out(taken, without):
+                taken.strategy.take(agent_id)
+        else:
             taken.strategy.take(agent_id)
         if self._measure:
             self._measure.take(agent_id)
         taken.used = self._standings.taken
-        self._classes.refresh(agent_id)
+        self._classes.settle(agent_id)
         return number
 
     def give_back(self, agent_id: UUID, *, of: int = EVERYONE) -> None:
@@ -149,31 +163,48 @@ class Turns:
         self._classes.give_back(agent_id, given)
         if self._measure:
             self._measure.give_back(agent_id)
-        self._classes.refresh(agent_id)
+        self._classes.settle(agent_id)
 
     def adjust(self, agent_id: UUID, parts: int) -> None:
-        """Changes what a member is entitled to by so many PARTS of a turn, in the class of everyone."""
-        self._classes.everyone.strategy.adjust(agent_id, parts)
+        """Changes what a member is entitled to by so many PARTS of a turn, in the class that was used last."""
+        self._classes.latest(agent_id).strategy.adjust(agent_id, parts)
         if self._measure:
             self._measure.adjust(agent_id, parts)
         self._standings[agent_id].level_at -= parts
-        self._classes.refresh(agent_id)
+        self._classes.settle(agent_id)
 
     def reweight(self, agent_id: UUID, weight: int) -> None:
         """Changes shares from the next turn on; differences stay, and what counts as received stays in proportion."""
-        one = self._standings[agent_id]
-        one.level_at = one.counted * weight // one.weight - PARTS * one.received
-        one.weight = weight
+        self._standings.reweight(agent_id, weight)
         if self._measure:
             self._measure.reweight(agent_id, weight)
         for held in self._classes.with_member(agent_id):
             held.strategy.reweight(agent_id)
-        self._classes.refresh(agent_id)
+        self._classes.settle(agent_id)
 
     def counters(self, agent_id: UUID) -> Counters:
         """What a member was entitled to and received, over all classes."""
         found = self._classes.counters(agent_id)
         return self._measured(agent_id) if found is None else found
+
+    def stake(self, agent_id: UUID) -> int:
+        """What a member's share of a turn is in proportion to: its weight, or its percentage where these are shared by."""
+        one = self._standings[agent_id]
+        return one.percent if "share" in (self.way.kind, self.way.fallback) else one.weight
+
+    def rivals(self, agent_id: UUID, those: list[UUID], *, of: int | str = EVERYONE) -> list[UUID]:
+        """Those of some members who would share in a turn of a class, named as for `take`, that this member takes."""
+        if of != EVERYONE:
+            members = self.members_of(of)
+            those = [one for one in those if one in members]
+        if self.way.kind == "waterfall":
+            level = self.level(agent_id)
+            those = [one for one in those if self.level(one) == level]
+        return those
+
+    def members_of(self, of: int | str) -> frozenset[UUID]:
+        """The members of a class, named as for `take`. Raises KeyError for a class that there is not."""
+        return self._classes.named(of).members
 
     def share(self, agent_id: UUID, *, among: frozenset[UUID] | None = None, without: Collection[UUID] = ()) -> int:
         """PARTS that this member is entitled to of the next turn of these members; 0 for one who is not among them."""
@@ -182,6 +213,8 @@ class Turns:
             return 0
         if self._measure and of.counters(agent_id) is None:
             return self._measure.share(agent_id)
+        if not without:
+            return of.strategy.share(agent_id)
         with sitting_out(of, without):
             return of.strategy.share(agent_id)
 
@@ -193,7 +226,7 @@ class Turns:
     @classmethod
     def restore(cls, pool: str, way: Way, document: Mapping[str, Any]) -> Turns:
         """The turns of which `snapshot` made this document, with nobody admitted."""
-        seats = [Seat(UUID(one["agent_id"]), one["weight"], one["level"], one["percent"]) for one in document["members"]]
+        seats = [Seat(id_of(one["agent_id"]), one["weight"], one["level"], one["percent"]) for one in document["members"]]
         turns = cls(pool, way, seats, document=document)
         turns._classes = Classes.restore(way, turns._standings, document)
         return turns
@@ -213,12 +246,23 @@ class Turns:
     def _member_document(self, agent_id: UUID) -> dict[str, Any]:
         one = self._standings[agent_id]
         seat = {"agent_id": str(agent_id), "weight": one.weight, "level": one.level, "percent": one.percent}
-        return {**seat, **one.to_document(), "owed": self._measured(agent_id).difference}
+        return {**seat, **self._standings.to_document(agent_id), "owed": self._measured(agent_id).difference}
+
+
+def _first(strategy: Strategy, now: datetime, fits: Callable[[UUID], bool]) -> UUID | None:
+    """Whoever does not fit sits out until the first who does is found."""
+    passed = []
+    while isinstance(found := strategy.peek(now, offered=True), UUID) and not fits(found):
+        strategy.withdraw(found)
+        passed.append(found)
+    for agent_id in passed:
+        strategy.admit(agent_id)
+    return found if isinstance(found, UUID) else None
 
 
 def _read_standings(standings: Standings, carried: Mapping[UUID, Counters], document: Mapping[str, Any]) -> dict[UUID, Counters]:
     """Takes what is known of each member; returns what they are measured by."""
-    known = {UUID(one["agent_id"]): one for one in document["members"]}
+    known = {id_of(one["agent_id"]): one for one in document["members"]}
     standings.taken = document["taken"]
     measured = dict(carried)
     for agent_id in standings.members:

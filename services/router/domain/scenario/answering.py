@@ -94,11 +94,13 @@ def _give_to(play: Play, step: Step, lead: Case, *, by: str, forced: bool = Fals
 
 
 def _pool_for(play: Play, lead: Case, agent_id: UUID) -> str:
-    """Where the lead is, if the agent is in that pool, or another one that it is in."""
-    pools = play.world.active.policy.pools
-    here = next((place.pool for place in (lead.held, lead.queued, lead.offered) if place), play.world.active.policy.default_pool)
-    within = [name for name, pool in pools.items() if any(one.agent_id == agent_id for one in pool.members)]
-    return here if here in within or not within else within[0]
+    """Where the lead is, if the agent is in that pool, or another one that it is in; the default where the lead's own is no more."""
+    policy = play.world.active.policy
+    here = next((place.pool for place in (lead.held, lead.queued, lead.offered) if place), policy.default_pool)
+    within = [name for name, pool in policy.pools.items() if any(one.agent_id == agent_id for one in pool.members)]
+    if here in within or (not within and here in policy.pools):
+        return here
+    return within[0] if within else policy.default_pool
 
 
 def said(play: Play, step: Step) -> tuple[Case, Parts]:

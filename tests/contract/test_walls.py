@@ -42,7 +42,7 @@ FAULTS = {
     ),
     "a stray room": Fault("services/scoring/utils.py", "", "Every service has the same rooms"),
     "a stray module in shared": Fault("shared/helpers.py", "", "Shared is layered too"),
-    "a domain does input and output": Fault("services/router/domain/state.py", "import os", "A domain is pure"),
+    "a domain does input and output": Fault("services/router/domain/state/group.py", "import os", "A domain is pure"),
     "a domain knows a contract": Fault("services/intake/domain/normal.py", "import shared.contracts.events", "A domain is pure"),
     "rules draw lots": Fault("shared/rules/rule.py", "import random", "A domain is pure"),
     "handlers see the web": Fault("services/scoring/handlers.py", "import fastapi", "Handlers and stores do not see the web"),

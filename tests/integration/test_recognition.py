@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from services.intake.handlers.weighing import merge_next, weigh_step
+from services.intake.store import matches
 from shared.clock import SystemClock
 from shared.db.uow import Database
 from tests.support.installation import Installation
@@ -285,6 +286,16 @@ async def test_a_contact_that_is_not_there_is_not_merged(api: httpx.AsyncClient,
     other = "01890000-0000-7000-8000-000000000001"
     answer = await api.post(f"/v1/contacts/{nobody}/{path}", json={"into": other} if path == "merge" else {})
     assert answer.status_code == status
+
+
+async def test_blocks_that_came_meanwhile_stay(database: Database, rows: asyncpg.Connection) -> None:
+    one, other = SystemClock().uuid7(), SystemClock().uuid7()
+    async with database.begin() as uow:
+        await matches.add_blocks(uow, [(7, one)])
+    async with database.begin() as uow:
+        await matches.add_blocks(uow, [(7, one), (7, other), (-8, other)])
+        assert await matches.candidates(uow, [7, -8, 9], limit=5) == {7: [one, other], -8: [other]}
+    assert await rows.fetchval("SELECT count(*) FROM intake.blocks") == 3
 
 
 async def test_the_loop_weighs_by_itself(installation: Installation, rows: asyncpg.Connection) -> None:

@@ -43,8 +43,9 @@ async def preview(client: httpx.AsyncClient, version: int, **body: Any) -> dict[
 
 
 async def everything(office: Office) -> dict[str, list[dict[str, Any]]]:
-    """All that the router keeps, but for the audit."""
-    return {table: await office.rows(f"SELECT * FROM router.{table} ORDER BY 1, 2") for table in TABLES}
+    """All that the router keeps, but for the audit, and for how far time has come in a group, to which looking moves it."""
+    kept = {table: await office.rows(f"SELECT * FROM router.{table} ORDER BY 1, 2") for table in TABLES}
+    return {table: [{**row, "last_now": None} for row in rows] for table, rows in kept.items()}
 
 
 def when(name: str, condition: str, pool: str) -> dict[str, Any]:

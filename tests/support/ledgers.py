@@ -88,7 +88,7 @@ def _caps(group: Row, entries: Iterable[Row], standings: dict[UUID, Standing]) -
         if entry["kind"] == "agent_changed":
             one.active, one.daily_cap, one.open_cap = _settings(data["settings"])
             fair = fair and one.unbounded
-        elif entry["kind"] in ("leave", "pause", "presence"):
+        elif entry["kind"] in ("leave", "pause", "presence", "credited", "debited", "reweighted"):
             fair = False
         elif entry["kind"] == "ended":
             one.open -= data["work"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from services.intake.domain.fields import CLICK_FIELDS, FACT_FIELDS
@@ -16,6 +17,7 @@ from services.intake.domain.quality.places import read_country, read_postcode, r
 from services.intake.domain.quality.text import as_text, line_of
 
 MAX_TAGS = 50
+MAX_REMEMBERED = 100  # characters of a value that is remembered for the next lead
 _PLACES = {name: place for place, name in enumerate(FACT_FIELDS)}
 Facts = dict[str, Any]
 Reader = Callable[[str, Any, Facts, Notes], Any]
@@ -43,10 +45,24 @@ def _in_order(fields: Mapping[str, Any]) -> list[str]:
 
 def put_fact(facts: Facts, name: str, value: Any, notes: Notes) -> None:
     """Adds one fact in its form, and what else its value tells."""
-    read: Reader = READERS.get(name, read_line)
-    kept = read(name, value, facts, notes)
+    if name in REPEATING and type(value) is str and len(value) <= MAX_REMEMBERED:
+        kept, warnings, changes = _read_again(name, value, known_country(facts) if name in LOCAL else None)
+        notes.warnings += warnings
+        notes.changes += map(dict, changes)
+    else:
+        read: Reader = READERS.get(name, read_line)
+        kept = read(name, value, facts, notes)
     if kept is not None:
         facts[name] = kept
+
+
+@lru_cache(maxsize=8192)
+def _read_again(name: str, text: str, country: str | None) -> tuple[Any, list[str], list[dict[str, Any]]]:
+    """One of REPEATING, read as in every lead of that country that says the same."""
+    notes = Notes()
+    read: Reader = READERS.get(name, read_line)
+    kept = read(name, text, {"country": country} if country else {}, notes)
+    return kept, notes.warnings, notes.changes
 
 
 def read_line(field: str, value: Any, _: Facts, notes: Notes) -> str | None:
@@ -174,3 +190,11 @@ READERS: dict[str, Reader] = {
     **dict.fromkeys(("campaign", "medium", "utm_source", "utm_term", "utm_content", *CLICK_FIELDS), _read_parameter),
     **dict.fromkeys(("form_id", "ad_id", "adset_id", "campaign_id"), _read_parameter),
 }
+# What many leads say in the same words, and what tells nothing else of the lead.
+LOCAL = frozenset(["region", "postcode", "currency"])  # read by the customs of the lead's country
+REPEATING = LOCAL | frozenset(
+    [
+        *("country", "city", "language", "timezone", "product", "job_title", "timeframe", "campaign", "medium"),
+        *("utm_source", "utm_term", "utm_content", "form_id", "ad_id", "adset_id", "campaign_id"),
+    ]
+)

@@ -50,7 +50,7 @@ def digest(*parts: str, size: int = 16) -> bytes:
 
 def block_key(block: str) -> int:
     """A blocking key as a number of 64 bits, which an index holds and compares for less than text."""
-    return int.from_bytes(digest(block, size=8), "big", signed=True)
+    return int.from_bytes(blake2b(block.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big", signed=True)
 
 
 def external_key(source_id: str, external_id: str) -> bytes:

@@ -8,9 +8,10 @@ read is in quality/.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from services.intake.domain.facts import Facts, is_dropped, known_country, put_fact, read_facts, read_line
+from services.intake.domain.facts import MAX_REMEMBERED, Facts, is_dropped, known_country, put_fact, read_facts, read_line
 from services.intake.domain.fields import CLICK_FIELDS
 from services.intake.domain.identity import Identifier, Kind
 from services.intake.domain.quality.consent import read_consent
@@ -95,7 +96,7 @@ def _contact(fields: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
     """The contact block without the ways to reach the person."""
     contact = {}
     for name in ("name", "first_name", "last_name", "company"):
-        if name in fields and (kept := _name(name, fields[name], notes)):
+        if name in fields and (kept := fields[name] if _is_kept(name, fields[name]) else _name(name, fields[name], notes)):
             contact[name] = kept
     if "name" not in contact and (parts := [contact[part] for part in ("first_name", "last_name") if part in contact]):
         contact["name"] = " ".join(parts)
@@ -104,6 +105,16 @@ def _contact(fields: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
     if message := as_text(fields.get("message")).strip():
         contact["message"] = message
     return contact
+
+
+def _is_kept(field: str, value: Any) -> bool:
+    """Is this a name that stays as it was sent? Remembered of parts of names, which many share, and not of whole ones."""
+    return field != "name" and type(value) is str and len(value) <= MAX_REMEMBERED and _stays(field, value)
+
+
+@lru_cache(maxsize=8192)
+def _stays(field: str, text: str) -> bool:
+    return _name(field, text, Notes()) == text
 
 
 def _name(field: str, value: Any, notes: Notes) -> str | None:

@@ -119,7 +119,6 @@ def draft_of(uow: UnitOfWork, entry: Entry, item: Item, known: Mapping[str, Rule
     contact = to_json(lead.contact)
     if item.size > SURELY_FITS and len(contact) + len(to_json(lead.facts)) + len(to_json(warnings)) > MAX_NORMAL:
         return rejected("too-large", f"A lead has {MAX_NORMAL} bytes in normal form at the most.", http=413)
-    source_id = str(rules.source.id)
     return Draft(
         entry=entry,
         item=item,
@@ -127,9 +126,9 @@ def draft_of(uow: UnitOfWork, entry: Entry, item: Item, known: Mapping[str, Rule
         lead=lead,
         contact=contact,
         warnings=warnings,
-        person=Person(uow.clock.uuid7(), tuple(i.key for i in lead.identifiers), lead.contact, lead.facts, rules.policy),
-        external=external_key(source_id, item.external_id) if item.external_id else None,
-        also=tuple(external_key(source_id, id) for id in item.also),
+        person=Person(uow.clock.uuid7(), tuple([i.key for i in lead.identifiers]), lead.contact, lead.facts, rules.policy),
+        external=external_key(str(rules.source.id), item.external_id) if item.external_id else None,
+        also=tuple([external_key(str(rules.source.id), id) for id in item.also]),
     )
 
 

@@ -266,18 +266,19 @@ def _consent(consent: Consent, now: datetime) -> events.Consent:
 
 async def _tally(uow: UnitOfWork, entries: Sequence[Entry], known: Mapping[str, Rules], results: Sequence[Result]) -> None:
     """Counts what became of the leads, a row for each source and way of ending."""
-    counts: Counter[tuple[UUID, str, str]] = Counter()
-    lags: dict[tuple[UUID, str, str], float] = {}
+    counts: Counter[tuple[str, str, str]] = Counter()
+    lags: dict[tuple[str, str, str], float] = {}
     for entry, result in zip(entries, results, strict=True):
-        if not isinstance(entry.item, Item) or (rules := known.get(source_name(entry.item))) is None:
+        if not isinstance(entry.item, Item) or (name := source_name(entry.item)) not in known:
             continue
-        tally = (rules.source.id, result.status.value, result.slug or "")
+        tally = (name, result.status, result.slug or "")
         counts[tally] += 1
         if entry.item.submitted_at:
             lag = (uow.now - entry.item.submitted_at).total_seconds()
             lags[tally] = max(lag, lags.get(tally, 0.0))
     if counts:
         rows = [
-            TallyRow(id, uow.now, outcome, slug, n, lags.get((id, outcome, slug))) for (id, outcome, slug), n in counts.items()
+            TallyRow(known[name].source.id, uow.now, outcome, slug, n, lags.get((name, outcome, slug)))
+            for (name, outcome, slug), n in counts.items()
         ]
         await sources.add_tallies(uow, rows)

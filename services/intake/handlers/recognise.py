@@ -39,10 +39,17 @@ class Person(NamedTuple):
 class People:
     """The contacts that the leads of one transaction may belong to, all locked."""
 
-    def __init__(self, claimed: dict[bytes, list[UUID]], suppressed: set[bytes], contacts: dict[UUID, Contact]) -> None:
-        self._claimed = claimed  # what the database says
+    def __init__(
+        self,
+        wanted: Mapping[bytes, UUID],
+        known: Mapping[bytes, list[UUID]],
+        suppressed: set[bytes],
+        contacts: dict[UUID, Contact],
+    ) -> None:
+        self._claimed = {key: [id] for key, id in wanted.items()} | dict(known)  # what the database says
         self.suppressed = suppressed
-        self._pointing = {key: [id for id in ids if id in contacts] for key, ids in claimed.items()}
+        self._pointing: dict[bytes, list[UUID]] = {key: [] for key in wanted}
+        self._pointing |= {key: [id for id in ids if id in contacts] for key, ids in known.items()}
         self.contacts = contacts
         self._changed: dict[UUID, Contact] = {}
         self.unweighed: dict[UUID, UUID] = {}
@@ -55,9 +62,8 @@ class People:
             for key in person.keys:
                 wanted.setdefault(key, person.contact_id)
         claimed, suppressed = await store.claim_identifiers(uow, wanted) if wanted else ({}, set())
-        made = set(wanted.values())
-        pointed = {id for ids in claimed.values() for id in ids if id not in made} | set(known)
-        return cls(claimed, suppressed, await store.lock_contacts(uow, sorted(pointed)) if pointed else {})
+        pointed = {id for ids in claimed.values() for id in ids} | set(known)
+        return cls(wanted, claimed, suppressed, await store.lock_contacts(uow, sorted(pointed)) if pointed else {})
 
     def recognise(self, uow: UnitOfWork, person: Person) -> Contact:
         """The person's contact: a known one whose identifiers match and nothing contradicts, else a new one."""
@@ -80,8 +86,9 @@ class People:
             self._point(key, contact)
 
     def _candidates(self, person: Person) -> list[Known]:
-        keys = [key for key in person.keys if kind_of(key) in person.policy.match]
-        ids = dict.fromkeys(id for key in keys for id in self._pointing[key])
+        # Most keys speak for nobody yet.
+        keys = [key for key in person.keys if self._pointing[key] and kind_of(key) in person.policy.match]
+        ids = dict.fromkeys(id for key in keys for id in self._pointing[key]) if keys else {}
         return [_known(self.contacts[id]) for id in ids]
 
     def _point(self, key: bytes, contact: Contact) -> None:

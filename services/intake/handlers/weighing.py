@@ -18,7 +18,7 @@ from services.intake.domain.repeat import RecognitionPolicy, parse_policy
 from services.intake.handlers.merging import Grounds, merge_contacts
 from services.intake.store import contacts, matches, persons, sources
 from services.intake.store.contacts import Contact
-from services.intake.store.matches import MatchRow, Unweighed
+from services.intake.store.matches import MatchRow, Remembered
 from shared.clock import uuid7_time
 from shared.contracts.envelope import Cause
 from shared.contracts.events import Evidence
@@ -58,24 +58,24 @@ async def weigh_step(uow: UnitOfWork) -> Weighed | None:
     """Weighs the next contacts. None where another process is weighing."""
     if not await matches.own_weighing(uow):
         return None
-    waiting, taken = await matches.take_unweighed(uow, STEP)
-    return Weighed(taken, bool(waiting) and await _weigh(uow, waiting))
+    lead_of = await matches.take_unweighed(uow, STEP)
+    return Weighed(len(lead_of), bool(lead_of) and await _weigh(uow, lead_of))
 
 
-async def _weigh(uow: UnitOfWork, waiting: Sequence[Unweighed]) -> bool:
-    """Whether one of them is to be merged now."""
-    profiles = {one.contact.id: _profile(one.contact) for one in waiting}
-    lying = {id: {block_key(block): limit_of(block) for block in blocks(profile)} for id, profile in profiles.items()}
-    await matches.add_blocks(uow, [(block, id) for id, own in lying.items() for block in own])
-    shared = await matches.candidates(uow, [block for own in lying.values() for block in own], limit=max(MAX_BLOCK.values()))
-    pairs = sorted(_pairs(lying, shared))
+async def _weigh(uow: UnitOfWork, lead_of: Mapping[UUID, UUID]) -> bool:
+    """Whether one of these contacts is to be merged now. Each comes with the lead that made it wait."""
+    profiles = {id: _profile(contact) for id, contact in (await matches.remembered(uow, list(lead_of))).items()}
+    lying = {id: {block_key(block): block for block in blocks(profile)} for id, profile in profiles.items()}
+    known = await matches.candidates(uow, [block for own in lying.values() for block in own], limit=max(MAX_BLOCK.values()))
+    await matches.add_blocks(uow, [(block, id) for id, own in lying.items() for block in own if id not in known.get(block, ())])
+    pairs = sorted(_pairs(lying, known))
     if not pairs:
         return False
-    policies = await _policies(uow, waiting)
+    policies = await _policies(uow, {id: lead_of[id] for id in profiles})
     likely = []
     for first in range(0, len(pairs), PAIRS):
         some = pairs[first : first + PAIRS]
-        others = await matches.contacts_by_id(uow, sorted({id for pair in some for id in pair} - profiles.keys()))
+        others = await matches.remembered(uow, sorted({id for pair in some for id in pair} - profiles.keys()))
         profiles |= {id: _profile(contact) for id, contact in others.items()}
         likely += _likely(some, profiles, policies)
     if likely:
@@ -83,28 +83,36 @@ async def _weigh(uow: UnitOfWork, waiting: Sequence[Unweighed]) -> bool:
     return any(likeness.decision is Decision.MERGE for likeness in likely)
 
 
-def _profile(contact: Contact) -> Profile:
+def _profile(contact: Contact | Remembered) -> Profile:
     return profile_of(contact.profile, contact.profile, keys=frozenset(contact.keys))
 
 
-def _pairs(lying: Mapping[UUID, Mapping[int, int]], shared: Mapping[int, Sequence[UUID]]) -> set[tuple[UUID, UUID]]:
-    """Who is to be compared with whom, the older first. `lying` has for each block how many may lie in it."""
+def _pairs(lying: Mapping[UUID, Mapping[int, str]], known: Mapping[int, Sequence[UUID]]) -> set[tuple[UUID, UUID]]:
+    """Who is to be compared with whom, the older first. `lying` has the blocks of those who waited, `known` who lay there before."""
+    meeting = {block: set(ids) for block, ids in known.items()}
+    alone: dict[int, UUID] = {}
+    for id, own in lying.items():
+        for block in own:
+            if block in meeting:
+                meeting[block].add(id)
+            elif alone.setdefault(block, id) != id:
+                meeting[block] = {alone[block], id}
     return {
         (min(id, other), max(id, other))
-        for id, own in lying.items()
-        for block, limit in own.items()
-        if len(shared.get(block, ())) <= limit
-        for other in shared.get(block, ())
+        for block, ids in meeting.items()
+        for id in ids
+        if id in lying and len(ids) <= limit_of(lying[id][block])
+        for other in ids
         if other != id
     }
 
 
-async def _policies(uow: UnitOfWork, waiting: Sequence[Unweighed]) -> dict[UUID, RecognitionPolicy]:
+async def _policies(uow: UnitOfWork, lead_of: Mapping[UUID, UUID]) -> dict[UUID, RecognitionPolicy]:
     """The policy of the source that each contact's lead came from."""
-    source_of = await matches.sources_of(uow, [one.lead_id for one in waiting])
+    source_of = await matches.sources_of(uow, list(lead_of.values()))
     found = await sources.sources_by_id(uow, sorted(set(source_of.values())))
     policies = {id: parse_policy(source.recognition) for id, source in found.items()}
-    return {one.contact.id: policies[source_of[one.lead_id]] for one in waiting if one.lead_id in source_of}
+    return {id: policies[source_of[lead_id]] for id, lead_id in lead_of.items() if lead_id in source_of}
 
 
 def _likely(

@@ -20,6 +20,8 @@ from shared.db.uow import Database
 from shared.errors import OutcomeUnknown, Refused, Transient, unavailable
 from shared.telemetry import logger
 
+JOINING = 0.003  # seconds that others have to join a group, as commit_delay in PostgreSQL,
+SIBLINGS = 5  # where the last one held so many submissions, as its commit_siblings: a commit costs as much as many leads
 PROBE = 1.0  # seconds between looks whether the database is back
 RECENT = 0.5  # seconds over which the writer says how busy it is
 
@@ -52,6 +54,7 @@ class GroupWriter:
         self._arrived = asyncio.Event()
         self._stopping = False
         self._fault: str | None = None
+        self._crowded = False
         self._busy = 0.0
         self._idle_since = database.clock.monotonic()
 
@@ -73,6 +76,7 @@ class GroupWriter:
         while True:
             await self._next()
             if group := self._take():
+                self._crowded = len(group) >= SIBLINGS
                 began = self._database.clock.monotonic()
                 await self._write(group)
                 self._note_busy(began)
@@ -105,6 +109,8 @@ class GroupWriter:
             self._arrived.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._arrived.wait(), PROBE if self._fault else None)
+        if self._crowded and not self._stopping:
+            await asyncio.sleep(JOINING)
 
     def _take(self) -> list[_Waiting]:
         group: list[_Waiting] = []

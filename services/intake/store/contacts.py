@@ -46,7 +46,9 @@ def contact_of(row: Row) -> Contact:
 
 
 async def claim_identifiers(uow: UnitOfWork, wanted: Mapping[bytes, UUID]) -> tuple[dict[bytes, list[UUID]], set[bytes]]:
-    """Locks these identifiers, in order, and says whom they speak for (a new one for the contact that comes with it) and who is suppressed.
+    """Locks these identifiers, in order, and says whom those speak for that were known, and who is suppressed.
+
+    A new one speaks for the contact that comes with it. It is left out, as nearly all are.
 
     The row is the lock: two submissions of one person that are under way at once queue up here, whichever process they are in.
     """
@@ -54,7 +56,8 @@ async def claim_identifiers(uow: UnitOfWork, wanted: Mapping[bytes, UUID]) -> tu
         "WITH claimed AS (INSERT INTO intake.identifiers AS i (key, contact_ids) SELECT key, ARRAY[contact_id] "
         "FROM unnest($1::bytea[], $2::uuid[]) AS n(key, contact_id) ORDER BY key "
         "ON CONFLICT (key) DO UPDATE SET contact_ids = i.contact_ids RETURNING key, contact_ids) "
-        "SELECT c.key, c.contact_ids, s.key IS NOT NULL AS suppressed FROM claimed c LEFT JOIN intake.suppressions s USING (key)",
+        "SELECT c.key, c.contact_ids, s.key IS NOT NULL AS suppressed FROM claimed c JOIN unnest($1, $2) AS n(key, contact_id) USING (key) "
+        "LEFT JOIN intake.suppressions s USING (key) WHERE c.contact_ids <> ARRAY[n.contact_id] OR s.key IS NOT NULL",
         *columns(sorted(wanted.items())),
     )
     return {row["key"]: row["contact_ids"] for row in rows}, {row["key"] for row in rows if row["suppressed"]}

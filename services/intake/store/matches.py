@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from operator import itemgetter
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from services.intake.store.contacts import COLUMNS, Contact, contact_of
+from asyncpg import UniqueViolationError
+
 from shared.db.uow import Row, UnitOfWork, columns
 
 PAIR = "(contact_id = $1 AND other_id = $2) OR (contact_id = $2 AND other_id = $1)"
@@ -27,11 +29,11 @@ class MatchRow(NamedTuple):
     decided_by: str
 
 
-class Unweighed(NamedTuple):
-    """A contact that waited, with the lead that made it wait."""
+class Remembered(NamedTuple):
+    """What a contact is weighed by."""
 
-    contact: Contact
-    lead_id: UUID
+    profile: dict[str, Any]
+    keys: list[bytes]
 
 
 async def own_weighing(uow: UnitOfWork) -> bool:
@@ -40,22 +42,16 @@ async def own_weighing(uow: UnitOfWork) -> bool:
     return owned
 
 
-async def take_unweighed(uow: UnitOfWork, least: int) -> tuple[list[Unweighed], int]:
-    """The next contacts to be weighed, at least so many where so many wait, and how many were taken off the queue for them.
-
-    One that was merged or erased meanwhile is left out.
-    """
+async def take_unweighed(uow: UnitOfWork, least: int) -> dict[UUID, UUID]:
+    """Takes the next contacts off the queue, at least so many where so many wait: each with the lead that made it wait last."""
     rows = await uow.fetch(
         "WITH next AS (SELECT id, sum(cardinality(contact_ids)) OVER (ORDER BY id) - cardinality(contact_ids) AS before "
-        "FROM intake.unweighed ORDER BY id LIMIT $1), "
-        "gone AS (DELETE FROM intake.unweighed u USING next n WHERE u.id = n.id AND n.before < $1 RETURNING contact_ids, lead_ids) "
-        "SELECT DISTINCT ON (w.contact_id) w.lead_id AS for_lead, c.* FROM gone, unnest(contact_ids, lead_ids) AS w(contact_id, lead_id) "
-        f"LEFT JOIN (SELECT {COLUMNS} FROM intake.contacts) AS c "
-        "ON c.id = w.contact_id AND c.merged_into IS NULL AND c.erased_at IS NULL ORDER BY w.contact_id",
+        "FROM intake.unweighed ORDER BY id LIMIT $1) "
+        "DELETE FROM intake.unweighed u USING next n WHERE u.id = n.id AND n.before < $1 RETURNING u.id, contact_ids, lead_ids",
         least,
     )
-    found = [(row.pop("for_lead"), row) for row in map(dict, rows)]
-    return [Unweighed(contact_of(row), lead_id) for lead_id, row in found if row["id"]], len(found)
+    in_turn = sorted(rows, key=itemgetter("id"))
+    return {id: lead for row in in_turn for id, lead in zip(row["contact_ids"], row["lead_ids"], strict=True)}
 
 
 async def first_unweighed(uow: UnitOfWork) -> UUID | None:
@@ -71,8 +67,14 @@ async def sources_of(uow: UnitOfWork, lead_ids: Sequence[UUID]) -> dict[UUID, UU
 
 
 async def add_blocks(uow: UnitOfWork, blocks: Sequence[tuple[int, UUID]]) -> None:
-    """Adds the blocks of contacts; those that are there stay."""
-    if blocks:
+    """Adds the blocks of contacts, of which the caller found none to be there; one that came meanwhile stays."""
+    if not blocks:
+        return
+    await uow.execute("SAVEPOINT blocks")
+    try:
+        await uow.insert("blocks", ("block", "contact_id"), blocks)
+    except UniqueViolationError:  # a merge by hand moved some of them at this very moment
+        await uow.execute("ROLLBACK TO SAVEPOINT blocks")
         await uow.execute(
             "INSERT INTO intake.blocks (block, contact_id) SELECT * FROM unnest($1::bigint[], $2::uuid[]) ON CONFLICT DO NOTHING",
             *columns(blocks),
@@ -80,21 +82,24 @@ async def add_blocks(uow: UnitOfWork, blocks: Sequence[tuple[int, UUID]]) -> Non
 
 
 async def candidates(uow: UnitOfWork, blocks: Sequence[int], *, limit: int) -> dict[int, list[UUID]]:
-    """Who lies in each block that has more than one. A block with more than `limit` says nothing and is left out."""
+    """Who lies in each of these blocks that is not empty; of more than `limit`, one more than that."""
     rows = await uow.fetch(
         "SELECT w.block, array_agg(b.contact_id) AS ids FROM unnest($1::bigint[]) AS w(block) CROSS JOIN LATERAL "
-        "(SELECT contact_id FROM intake.blocks WHERE block = w.block LIMIT $2) AS b GROUP BY w.block HAVING count(*) > 1",
+        "(SELECT contact_id FROM intake.blocks WHERE block = w.block LIMIT $2) AS b GROUP BY w.block",
         list(set(blocks)),
         limit + 1,
     )
-    return {row["block"]: row["ids"] for row in rows if len(row["ids"]) <= limit}
+    return {row["block"]: row["ids"] for row in rows}
 
 
-async def contacts_by_id(uow: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, Contact]:
+async def remembered(uow: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, Remembered]:
+    """What is remembered of these contacts; one that was merged or erased meanwhile is left out."""
+    # Never in one statement with what names the contacts: where their number is not known beforehand, all there are may be read.
     rows = await uow.fetch(
-        f"SELECT {COLUMNS} FROM intake.contacts WHERE id = ANY($1) AND merged_into IS NULL AND erased_at IS NULL", list(ids)
+        "SELECT id, profile, keys FROM intake.contacts WHERE id = ANY($1) AND merged_into IS NULL AND erased_at IS NULL",
+        list(ids),
     )
-    return {row["id"]: contact_of(row) for row in rows}
+    return {row["id"]: Remembered(row["profile"], row["keys"]) for row in rows}
 
 
 @dataclass(frozen=True)

@@ -204,7 +204,7 @@ async def _standing(uow: UnitOfWork, id: UUID) -> dict[str, Any]:
     group = work.active.group_of_agent.get(id)
     if group is None:
         return {"available": False, "unavailable": {"gate": "no_pool", "text": "is in no pool"}, "pools": {}}
-    await work.lock([group])
+    await work.look([group])
     state = work.states[group]
     found = state.availability(id, uow.now)
     agent = state.agent(id)

@@ -28,7 +28,7 @@ class LeaveIn(Body):
     ends: Moment | None = None
     first_day: date | None = Field(None, examples=["2026-12-21"])
     last_day: date | None = Field(None, examples=["2026-12-23"])
-    catch_up: bool = Field(False, description="Whether the agent is owed afterwards what it missed")
+    catch_up: bool = Field(False, description="Whether it is credited afterwards what it missed, up to `catch_up` of each pool")
     note: str = Field("", max_length=500, description="For people; it is not passed on")
 
     @model_validator(mode="after")

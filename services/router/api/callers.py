@@ -12,6 +12,8 @@ from shared.web.requests import allow
 Manager = Annotated[Caller, allow(Role.SALES_MANAGER)]
 Reader = Annotated[Caller, allow(Role.SALES_MANAGER, Role.MARKETING, Role.VIEWER, Role.SERVICE)]
 Owner = Annotated[Caller, allow(Role.SALES_MANAGER, Role.MARKETING, Role.VIEWER, Role.SERVICE, Role.AGENT, Role.PARTNER)]
+Supervisor = Annotated[Caller, allow(Role.SALES_MANAGER, Role.VIEWER)]
+Accountable = Annotated[Caller, allow(Role.SALES_MANAGER, Role.VIEWER, Role.AGENT, Role.PARTNER)]
 Personal = Annotated[Caller, allow(Role.SALES_MANAGER, Role.AGENT, Role.PARTNER)]
 Present = Annotated[Caller, allow(Role.SALES_MANAGER, Role.AGENT, Role.PARTNER, Role.SERVICE)]
 

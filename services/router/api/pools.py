@@ -49,7 +49,7 @@ async def delete_pool(name: PoolName, request: Request, uow: Uow, caller: Manage
 @router.get("/v1/pools", summary="Pools of the active policy, and who can receive in them")
 async def get_pools(uow: Uow, _: Reader) -> Response:
     work = await Work.open(uow)
-    await work.lock(work.active.groups)
+    await work.look(work.active.groups)
     lengths = await store.queue_lengths(uow)
     return json_response({"items": [_pool_out(work, name, lengths) for name in sorted(work.active.policy.pools)], "next": None})
 
@@ -59,7 +59,7 @@ async def get_pool(name: PoolName, uow: Uow, _: Reader) -> Response:
     work = await Work.open(uow)
     if name not in work.active.policy.pools:
         raise not_found("pool", name)
-    await work.lock([work.active.group_of_pool[name]])
+    await work.look([work.active.group_of_pool[name]])
     return json_response(_pool_out(work, name, await store.queue_lengths(uow)))
 
 
@@ -69,7 +69,10 @@ def _pool_out(work: Work, name: str, lengths: dict[str, int]) -> dict[str, Any]:
     return {
         "name": name,
         "group": group,
-        "members": [{"agent_id": one.agent_id, "weight": one.weight} for one in work.active.policy.pools[name].members],
+        "members": [
+            {"agent_id": one.agent_id, "weight": pool.turns.weight(one.agent_id)}
+            for one in work.active.policy.pools[name].members
+        ],
         "can_receive": pool.turns.eligible_count(),
         "stopped": {gate.value: count for gate, count in pool.stopped.items()},
         "waiting": lengths.get(name, 0),

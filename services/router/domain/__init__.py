@@ -23,6 +23,7 @@ from services.router.domain.decision import (
     place,
     reject,
 )
+from services.router.domain.fairness import Statement, credited, debited, reweighted
 from services.router.domain.ledger import (
     AGENT_CHANGED,
     ASSIGNED,
@@ -121,6 +122,7 @@ __all__ = [
     "Rotation",
     "Rule",
     "Settings",
+    "Statement",
     "Terms",
     "Territories",
     "Unreadable",
@@ -134,7 +136,9 @@ __all__ = [
     "copy_calendars",
     "copy_holidays",
     "covers",
+    "credited",
     "days_off",
+    "debited",
     "decide",
     "decide_in_pool",
     "differences",
@@ -161,6 +165,7 @@ __all__ = [
     "read_json",
     "read_yaml",
     "reject",
+    "reweighted",
     "shares",
     "to_document",
     "with_holidays",

@@ -112,7 +112,7 @@ _DEFAULT = Settings()
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """From `starts` to before `ends` the agent is away. With `catch_up` it is owed afterwards what it missed."""
+    """From `starts` to before `ends` the agent is away. With `catch_up` it is credited afterwards what it missed."""
 
     id: UUID
     starts: datetime

@@ -19,7 +19,7 @@ from services.router.domain import (
     groups_of,
     members_document,
 )
-from services.router.domain.desk import ActivePolicy, with_groups
+from services.router.domain.desk import ActivePolicy, decide_anew, with_groups
 from services.router.handlers.queue import drain
 from services.router.handlers.work import Work
 from shared.contracts.envelope import Cause
@@ -37,7 +37,7 @@ async def take_effect(before: ActivePolicy, policy: Policy, uow: UnitOfWork, *, 
     policy = copy_holidays(policy, before.policy, uow.now.year)
     await store.activate_policy(uow, policy.version, members_document(policy), policy.holidays, by)
     after = await _regroup(uow, before, policy)
-    await _settle_queues(uow, after, cause)
+    await _settle_leads(uow, after, cause)
 
 
 def refused(problems: Sequence[Problem], at: str = "") -> Refused:
@@ -91,20 +91,26 @@ async def _open_group(
     return await store.insert_group(uow, sorted(pools), policy.version, state.snapshot())
 
 
-async def _settle_queues(uow: UnitOfWork, active: ActivePolicy, cause: Cause) -> None:
-    """Leads that waited for a pool that is no more are matched again; then everybody who may receive does.
+async def _settle_leads(uow: UnitOfWork, active: ActivePolicy, cause: Cause) -> None:
+    """Leads that waited for a pool that is no more, or were on offer in one, are matched again; then everybody who may receive does.
 
     A pool whose queue ages otherwise than before has its leads ranked anew.
     """
     work = Work(uow, active)
-    desk = work.desk
-    waiting = await store.pools_with_queue(uow, active.policy.pools)
-    stranded = await store.lock_leads(uow, await store.queued_outside(uow, active.policy.pools))
-    moves = {id: desk.match(lead) for id, lead in stranded.items()}
-    waiting |= {match.pool for match in moves.values()}
-    if moves:
-        await store.move_queue(uow, [(id, match.pool, match.rule) for id, match in moves.items()])
-    await store.rank_pools(uow, {name: active.policy.pools[name].hold.ageing_points_per_hour for name in waiting})
-    await work.lock({active.group_of_pool[pool] for pool in waiting})
-    await drain(work, waiting, cause)
+    pools = active.policy.pools
+    waiting = await store.pools_with_queue(uow, pools)
+    stranded = await store.lock_leads(uow, await store.leads_outside(uow, pools))
+    moves = {id: work.desk.match(lead) for id, lead in stranded.items()}
+    if queued := [(id, match.pool, match.rule) for id, match in moves.items() if stranded[id].queued]:
+        await store.move_queue(uow, queued)
+        waiting |= {pool for _, pool, _ in queued}
+    await store.rank_pools(uow, {name: pools[name].hold.ageing_points_per_hour for name in waiting})
+    await work.lock({active.group_of_pool[pool] for pool in waiting | {match.pool for match in moves.values()}})
+    work.desk.busy = waiting
+    for lead in stranded.values():
+        if lead.offered:
+            lead.offered = None
+            decide_anew(work.desk, lead, cause)
+    await work.write()
+    await drain(work, waiting | work.desk.busy, cause)
     await work.write()

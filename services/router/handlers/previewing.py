@@ -148,7 +148,7 @@ async def _as_if_active(policy: Policy, pool: str, uow: UnitOfWork) -> GroupStat
     """The state that the pool's group would begin with if the version took effect now: members of today, with what they are owed today."""
     [names] = [group for group in groups_of(policy) if pool in group]
     work = await Work.open(uow)
-    await work.lock({work.active.group_of_pool[name] for name in names if name in work.active.group_of_pool})
+    await work.look({work.active.group_of_pool[name] for name in names if name in work.active.group_of_pool})
     carried = {name: counters for state in work.states.values() for name, counters in state.counters().items()}
     stood = {name: pool for state in work.states.values() for name, pool in state.standings().items()}
     ids = sorted({member.agent_id for name in names for member in policy.pools[name].members})

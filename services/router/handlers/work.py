@@ -50,22 +50,19 @@ class _Locked(dict[int, GroupState]):
 class Work:
     """Opened by `open`, written by `write`. What happens to leads happens at its `desk`."""
 
-    def __init__(self, uow: UnitOfWork, active: ActivePolicy, *, trial: bool = False) -> None:
+    def __init__(self, uow: UnitOfWork, active: ActivePolicy) -> None:
         self.uow = uow
-        self._trial = trial
         self.active = active
         self.states = _Locked()
         self.desk = Desk(active, self.states, uow.now, uow.clock.uuid7)
         self._memory = uow.memory(Memory)
         self._snapshots: dict[int, int] = {}
+        self._written = False
 
     @classmethod
-    async def open(cls, uow: UnitOfWork, *, trial: bool = False) -> Work:
-        """Takes the policy's lock shared, so that the active version and its groups hold until the end.
-
-        Of a `trial` nothing is written, and the states that it worked on are not remembered.
-        """
-        return cls(uow, await active_policy(uow, await store.share_policy(uow)), trial=trial)
+    async def open(cls, uow: UnitOfWork) -> Work:
+        """Takes the policy's lock shared, so that the active version and its groups hold until the end."""
+        return cls(uow, await active_policy(uow, await store.share_policy(uow)))
 
     # -- Locking
 
@@ -75,8 +72,17 @@ class Work:
             state = await self._state(row["id"], row["last_number"])
             state.roll(max(self.uow.now, row["last_now"]))
             self.states[row["id"]] = state
-            if not self._trial:
-                self.uow.after_commit(lambda id=row["id"], state=state: self._memory.put_back(id, state))  # type: ignore[misc]
+        self.uow.after_commit(self._remember)
+
+    async def look(self, groups: Iterable[int]) -> None:
+        """Locks groups to be looked at. Looking lets time pass, which is written: else a replica whose clock is behind would decide in
+        a past that this one has left."""
+        await self.lock(groups)
+        await self.write()
+
+    def _remember(self) -> None:
+        for id, state in self.states.items() if self._written else ():
+            self._memory.put_back(id, state)
 
     async def lock_around(
         self, ids: Iterable[UUID], *, pools: Iterable[str] = (), agents: Iterable[UUID] = ()
@@ -165,8 +171,7 @@ class Work:
         Raises Transient where another unit of work knew one of the new leads first.
         """
         done, uow = self.desk.take_record(), self.uow
-        if self._trial:
-            return
+        self._written = True
         timers, idle = self._moved_timers(done)
         if done.new:
             await store.insert_leads(uow, done.new.values())

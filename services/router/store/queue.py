@@ -70,9 +70,13 @@ async def queue_head(uow: UnitOfWork, pools: Iterable[str], limit: int, *, after
     return [Queued(**row) for row in rows]
 
 
-async def queued_outside(uow: UnitOfWork, pools: Iterable[str]) -> list[UUID]:
-    """Leads that wait for a pool that is none of these."""
-    rows = await uow.fetch("SELECT lead_id FROM router.queue WHERE NOT pool = ANY($1)", sorted(set(pools)))
+async def leads_outside(uow: UnitOfWork, pools: Iterable[str]) -> list[UUID]:
+    """Leads that wait for a pool, or are on offer in one, that is none of these."""
+    rows = await uow.fetch(
+        "SELECT lead_id FROM router.queue WHERE NOT pool = ANY($1) UNION ALL SELECT lead_id FROM router.leads "
+        "WHERE offered IS NOT NULL AND NOT (offered ->> 'pool' = ANY($1) AND offered ->> 'home' = ANY($1))",
+        sorted(set(pools)),
+    )
     return [row["lead_id"] for row in rows]
 
 

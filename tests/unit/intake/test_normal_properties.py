@@ -12,10 +12,13 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from services.intake.domain import CONTACT_FIELDS, FACT_FIELDS, NORMAL_FIELDS, Mapping, Unreachable, map_payload, normalise
+from services.intake.domain.facts import READERS, REPEATING, put_fact, read_line
 from services.intake.domain.fields import CLICK_FIELDS
 from services.intake.domain.identity import CODES, Identifier, Kind, digest, kind_of
 from services.intake.domain.likeness.memory import remember
+from services.intake.domain.normal import _is_kept, _name
 from services.intake.domain.quality.names import PLACEHOLDERS, is_placeholder
+from services.intake.domain.quality.notes import Notes
 from services.intake.domain.quality.text import as_text, line_of, one_line
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=75, suppress_health_check=[HealthCheck.too_slow])
@@ -156,6 +159,34 @@ def test_the_short_ways_of_text_find_what_the_long_ones_find(value: Any) -> None
     text = one_line(as_text(value))
     assert line_of(value) == text
     assert is_placeholder(text) == (text == "null" or text.casefold() in PLACEHOLDERS or not any(char.isalnum() for char in text))
+
+
+REPEATED = st.sampled_from(sorted(REPEATING)).flatmap(
+    lambda name: st.tuples(st.just(name), st.sampled_from(USUAL.get(name, ["n/a", " Pro  plan "])) | VALUES | TEXT)
+)
+
+
+@PROPERTY
+@given(sent=REPEATED, country=st.sampled_from([None, "US", "DE", "GB", "Atlantis"]))
+def test_a_fact_is_remembered_as_it_is_read(sent: tuple[str, Any], country: str | None) -> None:
+    name, value = sent
+    place = {"country": country} if country else {}
+    read = Notes()
+    kept = READERS.get(name, read_line)(name, value, dict(place), read)
+    for _ in range(2):
+        facts, notes = dict(place), Notes()
+        put_fact(facts, name, value, notes)
+        assert facts == (place if kept is None else {**place, name: kept})
+        assert (notes.warnings, notes.changes) == (read.warnings, read.changes)
+
+
+@PROPERTY
+@given(field=st.sampled_from(["first_name", "last_name", "company"]), value=st.sampled_from(USUAL["name"]) | VALUES | TEXT)
+def test_a_name_is_remembered_to_stay_only_where_it_does(field: str, value: Any) -> None:
+    notes = Notes()
+    kept = _name(field, value, notes)
+    if _is_kept(field, value):
+        assert (kept, notes.warnings, notes.changes) == (value, [], [])
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -198,7 +198,7 @@ def test_giving_back_restores_exactly(
         play.turns.withdraw(one, earning=True)
     play.turns.give_back(one, of=number)
     after = play.turns.snapshot()
-    for held in (*before["classes"], *after["classes"]):
+    for held in (before, after, *before["classes"], *after["classes"]):
         held.pop("used")  # when a class was last used is no part of a turn
     trimmed = [member.pop("turns") for document in (before, after) for member in document["members"]]
     assert [turns[-1] for turns in trimmed[: len(of)]] == [turns[-1] for turns in trimmed[len(of) :]]

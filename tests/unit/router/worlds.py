@@ -32,12 +32,15 @@ from services.router.domain import (
     Settings,
     agent_changed,
     assigned,
+    credited,
+    debited,
     decide_in_pool,
     ended,
     leave_changed,
     pause_changed,
     place,
     presence_changed,
+    reweighted,
 )
 from services.router.domain.policy import Strategy, StrategyKind
 
@@ -129,6 +132,7 @@ class Play:
 
     def restore(self, number: int, _: Agent) -> None:
         """Gives a lead back to somebody: within the caps, and without a turn for anybody."""
+        self.now = self.state.roll(self.now)  # by time alone, leave ends and is credited
         pools, agent_id, before = sorted(self.state.counters()), self.pick(number), self.state.counters()
         pool, lead = pools[number % len(pools)], ALead(UUID(int=9_000 + len(self.ledger)))
         decision = place(lead, agent_id, pool, self.state, self.now, how=Outcome.RESTORED)
@@ -156,10 +160,23 @@ class Play:
         self.append(self.entry(agent_changed, agent_id=self.pick(number), settings=agent.settings, calendars={}))
 
     def leave(self, number: int, _: Agent) -> None:
-        """Leave that begins and ends some time around now, or none at all any more."""
+        """Leave that begins and ends some time around now, at times with more of it before or after a gap, or none at all any more."""
         starts = self.now + timedelta(minutes=7 * (number - 50))
-        leaves = (Leave(UUID(int=1), starts, starts + timedelta(minutes=11 * number)),) if number % 3 else ()
+        ends = starts + timedelta(minutes=11 * number)
+        leaves = [Leave(UUID(int=1), starts, ends, catch_up=number % 2 == 0)] if number % 3 else []
+        if number % 5 == 0:
+            again = ends + timedelta(minutes=number - 100)
+            leaves.append(Leave(UUID(int=2), again, again + timedelta(minutes=9 * number), catch_up=number % 4 < 2))
+        leaves = [leave for leave in leaves if leave.ends > self.now]
         self.append(self.entry(leave_changed, agent_id=self.pick(number), leaves=leaves))
+
+    def credit(self, number: int, _: Agent) -> None:
+        kind, pool, agent_id = (credited, debited)[number % 2], *self.pick_member(number)
+        self.append(self.entry(kind, agent_id=agent_id, pool=pool, turns=number % 7 + 1, reason="made up for a fault", by="ops"))
+
+    def reweight(self, number: int, _: Agent) -> None:
+        pool, agent_id = self.pick_member(number)
+        self.append(self.entry(reweighted, agent_id=agent_id, pool=pool, weight=number % 9 + 1))
 
     def pause(self, number: int, _: Agent) -> None:
         pause = Pause(self.now + timedelta(minutes=number) if number % 2 else None) if number % 3 else None
@@ -183,6 +200,10 @@ class Play:
     def pick(self, number: int) -> UUID:
         agents = sorted({one for pool in self.state.counters().values() for one in pool})
         return agents[number % len(agents)]
+
+    def pick_member(self, number: int) -> tuple[str, UUID]:
+        members = [(pool, one) for pool, counters in sorted(self.state.counters().items()) for one in sorted(counters)]
+        return members[number % len(members)]
 
     def keep(self, agent_id: UUID, lead_id: UUID, period: str) -> None:
         assert period == self.local_date(agent_id).isoformat()
@@ -225,7 +246,22 @@ steps = st.lists(
     st.tuples(
         st.sampled_from(
             ["decide"] * 6
-            + ["force", "restore", "end", "change", "leave", "pause", "presence", "presence", "wait", "wait", "wait"]
+            + [
+                "force",
+                "restore",
+                "end",
+                "change",
+                "leave",
+                "leave",
+                "credit",
+                "reweight",
+                "pause",
+                "presence",
+                "presence",
+                "wait",
+                "wait",
+                "wait",
+            ]
         ),
         st.integers(0, 200),
         agents,

@@ -53,7 +53,7 @@ def _of_name(profile: Profile, name: str) -> list[str]:
     """A slip in an address leaves its digits and its domain, one in a number its beginning or (above) its end."""
     keys = []
     if profile.email_local:
-        digits = "".join([c for c in profile.email_local if c.isdigit()])
+        digits = "".join(filter(str.isdigit, profile.email_local))
         keys.append(f"slip:{name}:{profile.email_domain}:{digits}")
     if profile.phone:
         keys.append(f"area:{name}:{profile.phone[:5]}")
@@ -71,7 +71,7 @@ def limit_of(block: str) -> int:
 
 
 def _joined(text: str) -> str:
-    return text if text.isalnum() else "".join([c for c in text if c.isalnum()])
+    return text if text.isalnum() else "".join(filter(str.isalnum, text))
 
 
 def _core(last: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 NAME = ("name", "first_name", "last_name")
 ABOUT_EMAIL = ("email_kind", "email_role")
 PLACE = ("street", "postcode", "city", "region", "country")
-REMEMBERED = (*NAME, "email", "phone", "company", *PLACE, "company_domain")
+REMEMBERED = frozenset((*NAME, "email", "phone", "company", *PLACE, "company_domain"))
 
 
 def remember(known: Mapping[str, Any], contact: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -16,7 +16,8 @@ def remember(known: Mapping[str, Any], contact: Mapping[str, Any], facts: Mappin
 
     `known` is {} for a new contact, else what this function returned before. `profile_of` reads both its blocks from the result.
     """
-    said = {field: value for field in REMEMBERED if (value := contact.get(field) or facts.get(field))}
+    said = {field: value for field, value in facts.items() if value and field in REMEMBERED}
+    said |= {field: value for field, value in contact.items() if value and field in REMEMBERED}
     if "email" in said:
         said |= {field: facts.get(field) for field in ABOUT_EMAIL}
     if not known and (_parted(said) or _fullness(said)):

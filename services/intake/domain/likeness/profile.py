@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from nameparser import HumanName
@@ -84,7 +85,7 @@ class Profile:
 def profile_of(contact: Mapping[str, Any], facts: Mapping[str, Any], *, keys: frozenset[bytes] = frozenset()) -> Profile:
     """The profile of a contact from the two blocks of a normal lead. What is no text counts as missing; never raises."""
     local, domain = ("", "") if facts.get("email_role") else _mailbox(_text(contact, "email"))
-    street, house = _street(_text(contact, "street"))
+    street, house = _street(sent) if (sent := _text(contact, "street")) else ("", "")
     company_domain = _text(facts, "company_domain").casefold()
     return Profile(
         name=_name(contact),
@@ -96,8 +97,8 @@ def profile_of(contact: Mapping[str, Any], facts: Mapping[str, Any], *, keys: fr
         company_domain=company_domain,
         street=street,
         house=house,
-        postcode=fold(_text(facts, "postcode")).replace(" ", ""),
-        city=fold(_text(facts, "city")),
+        postcode=_place(_text(facts, "postcode")).replace(" ", ""),
+        city=_place(_text(facts, "city")),
         country=_text(facts, "country").upper(),
         keys=keys,
     )
@@ -137,6 +138,12 @@ def _mailbox(email: str) -> tuple[str, str]:
     return (local.partition("+")[0], domain) if at else ("", "")
 
 
+@lru_cache(maxsize=4096)
+def _place(text: str) -> str:
+    return fold(text)
+
+
+@lru_cache(maxsize=4096)
 def _company(name: str) -> str:
     """Without its legal form, unless that is all there is."""
     words = fold(name.replace(".", "").replace("&", " and ")).split()

@@ -75,7 +75,7 @@ class Plan:
 
 def read_plain(text: str, region: str | None) -> tuple[str, str, str] | None:
     """E.164, country and type of a plain and valid number; None for any other, and wherever only the library can tell."""
-    digits = text.translate(_PUNCTUATION)
+    digits = text if text.removeprefix("+").isdigit() else text.translate(_PUNCTUATION)
     abroad = digits.startswith("+")
     if abroad:
         digits = digits[1:]

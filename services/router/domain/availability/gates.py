@@ -41,6 +41,9 @@ class Gate(StrEnum):
         return _PHRASES[self]
 
 
+AWAY = frozenset((Gate.INACTIVE, Gate.PAUSED, Gate.ABSENT, Gate.PRESENCE))
+"""The gates of somebody who is not there, unlike one who is there at other hours or has had its fill."""
+
 _PHRASES = {
     Gate.INACTIVE: "inactive",
     Gate.PAUSED: "paused",
@@ -87,9 +90,15 @@ def at_work(agent: Agent, at: datetime) -> Duty:
         absent, until = absence(agent.leaves, at)
         if absent:
             return Duty(Gate.ABSENT, until)
+    gate, changes = scheduled(agent, at)
+    return Duty(gate, earliest(until, changes))
+
+
+def scheduled(agent: Agent, at: datetime) -> Duty:
+    """The first gate of holiday and hours."""
+    until = None
     if agent.days_off:
-        off, changes = holiday(agent, at)
-        until = earliest(until, changes)
+        off, until = holiday(agent, at)
         if off:
             return Duty(Gate.HOLIDAY, until)
     if agent.settings.hours is not None:
@@ -98,6 +107,21 @@ def at_work(agent: Agent, at: datetime) -> Duty:
         if not works:
             return Duty(Gate.OFF_HOURS, until)
     return Duty(None, until)
+
+
+def catches_up(agent: Agent, periods: Periods, at: datetime) -> tuple[bool, datetime | None]:
+    """Whether nothing but leave with catch-up stops an agent who is on leave at `at`, and when time alone may change that.
+
+    Presence is not asked: nobody on leave says to be there.
+    """
+    until = min((edge for leave in agent.leaves for edge in (leave.starts, leave.ends) if edge > at), default=None)
+    if not all(leave.catch_up for leave in agent.leaves if leave.starts <= at < leave.ends):
+        return False, until
+    stopped, changes = scheduled(agent, at)
+    if stopped is None:
+        stopped, ends = caps_gate(agent, periods)
+        changes = earliest(changes, ends)
+    return stopped is None, earliest(until, changes)
 
 
 def absence(leaves: tuple[Leave, ...], at: datetime) -> tuple[bool, datetime | None]:

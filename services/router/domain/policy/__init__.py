@@ -11,6 +11,7 @@ from services.router.domain.policy.requirement import Requirement
 from services.router.domain.policy.schema import SCHEMA
 from services.router.domain.policy.text import Unreadable, read_json, read_yaml
 from services.router.domain.policy.values import (
+    CATCH_UP,
     Hold,
     Listed,
     Match,
@@ -28,6 +29,7 @@ from services.router.domain.policy.writing import to_document
 
 __all__ = [
     "AGENT",
+    "CATCH_UP",
     "COVERS",
     "SCHEMA",
     "Difference",

@@ -15,6 +15,7 @@ from services.router.domain.policy.requirement import Requirement
 from services.router.domain.policy.schema import FIRST_FORM, ROUTED, SCHEMA
 from services.router.domain.policy.shape import faults
 from services.router.domain.policy.values import (
+    CATCH_UP,
     Hold,
     Listed,
     Member,
@@ -155,6 +156,7 @@ class _Reading:
             overflow=tuple(parts.get("overflow", [])),
             returns=frozenset(parts.get("returns", [])),
             hold=Hold(**parts.get("hold", {})),
+            catch_up=parts.get("catch_up", CATCH_UP),
             sla=_names(parts.get("sla", [])),
         )
 

@@ -128,6 +128,7 @@ _POOL = _object(
         "sticky": _STICKY,
         "overflow": _list(_ANY_NAME, most=10, uniqueItems=True),
         "returns": _list(_one_of(END_REASONS), most=len(END_REASONS), uniqueItems=True),
+        "catch_up": _whole(0, 10_000),
         "hold": _HOLD,
         "sla": _SLAS,
     }

@@ -18,6 +18,8 @@ from shared.rules import Definitions, Facts, RuleSet
 from shared.rules import Rule as Condition
 
 AGEING = 10  # points an hour
+CATCH_UP = 20
+"""Turns that a pool credits at most after one leave with catch-up, where it does not say otherwise."""
 
 
 class StrategyKind(StrEnum):
@@ -90,7 +92,8 @@ class Pool:
     """Agents who share a kind of lead. `members` is who was in it when the policy was activated; `listed` and `member_rule` say who shall.
 
     `percent` is by agent, as the document names it. `overflow` are the pools to try in order where nobody here may receive; `returns` are
-    the ends of an assignment that give count and turn back; `sla` are names of service levels.
+    the ends of an assignment that give count and turn back; `catch_up` is how many turns somebody is credited at most after leave with
+    catch-up; `sla` are names of service levels.
     """
 
     name: str
@@ -104,6 +107,7 @@ class Pool:
     overflow: tuple[str, ...] = ()
     returns: frozenset[str] = frozenset()
     hold: Hold = Hold()
+    catch_up: int = CATCH_UP
     sla: tuple[str, ...] = ()
 
 

@@ -8,6 +8,7 @@ from services.router.domain.agent import Settings
 from services.router.domain.policy.document import ALWAYS, MINUTE
 from services.router.domain.policy.values import (
     AGEING,
+    CATCH_UP,
     Hold,
     Policy,
     Pool,
@@ -45,7 +46,8 @@ def to_document(policy: Policy) -> dict[str, Any]:
 def _pool(pool: Pool) -> dict[str, Any]:
     listed = [_filled(agent=one.agent, weight=one.weight, level=one.level) for one in pool.listed]
     named = [_filled(agent=str(one.agent_id), weight=one.weight, level=one.level) for one in pool.members]
-    return {"members": listed if pool.listed or pool.member_rule else named} | _filled(
+    catch_up = {} if pool.catch_up == CATCH_UP else {"catch_up": pool.catch_up}
+    return {"members": listed if pool.listed or pool.member_rule else named, **catch_up} | _filled(
         member_rule=pool.member_rule and pool.member_rule.text,
         strategy=_strategy(pool),
         requires=pool.requires and pool.requires.text,

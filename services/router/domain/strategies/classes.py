@@ -21,6 +21,7 @@ from services.router.domain.strategies.strategy import Plan, Way
 
 EVERYONE = 0
 _MOST = 256
+_MOST_BORROWED = PARTS
 _REMEMBERED_CHANGES = 1_024
 _NOBODY = nullcontext()
 
@@ -29,7 +30,7 @@ class Part(IntEnum):
     """A member's part in the turns of a pool."""
 
     NONE = 0
-    EARNS = 1  # is entitled to its share and receives nothing: away with catch-up
+    EARNS = 1  # is entitled to its share and receives nothing
     RECEIVES = 2
 
 
@@ -65,6 +66,10 @@ class Classes:
         for held in self._classes.values():
             if agent_id in held.members:
                 yield held
+
+    def latest(self, agent_id: UUID) -> RequirementClass:
+        """The class used last of those that the member is in: the next leads will be of it, as far as anybody can tell."""
+        return max(self.with_member(agent_id), key=lambda held: held.used)
 
     def set(self, agent_id: UUID, part: Part) -> None:
         if self._parts[agent_id] is not part:
@@ -127,6 +132,7 @@ class Classes:
     def snapshot(self) -> dict[str, Any]:
         return {
             "everyone": to_document(self.everyone.kept),
+            "used": self.everyone.used,
             "last_number": self._last_number,
             "classes": [self._document(number, held) for number, held in self._classes.items()],
             "past": to_document(self._past),
@@ -137,6 +143,7 @@ class Classes:
         """The classes of which `snapshot` made this document, with nobody admitted."""
         classes = cls(way, standings, from_document(document["everyone"]))
         classes._last_number, classes._past = document["last_number"], from_document(document["past"])
+        classes.everyone.used = document.get("used", 0)
         for one in document["classes"]:
             seeds = {UUID(agent_id): seed for agent_id, seed in one["seeds"].items()}
             held = classes._new(classes._sets.from_text(one["members"]), from_document(one["counters"]), seeds)
@@ -162,12 +169,14 @@ class Classes:
     def _seed(self, members: frozenset[UUID]) -> RequirementClass:
         """A class that begins with what the pool owes its members, in proportion to each other.
 
-        Beginning level would give the first turn of each class to the same member, and all turns where classes are many.
+        Beginning level would give the first turn of each class to the same member, and all turns where classes are many. But no more
+        than a turn: the pool goes on to owe it, and what is much, such as a credit, would be paid by each new class anew.
         """
         ordered = sorted(members)
         owed = [(self.counters(agent_id) or Counters()).difference for agent_id in ordered]
         level = split(sum(owed), [self._standings[agent_id].weight for agent_id in ordered]) if ordered else []
-        seeds = {one: mine - part for one, mine, part in zip(ordered, owed, level, strict=True)}
+        most = _MOST_BORROWED
+        seeds = {one: max(-most, min(mine - part, most)) for one, mine, part in zip(ordered, owed, level, strict=True)}
         return self._new(ordered, {one: Counters(seed, 0) for one, seed in seeds.items()}, seeds)
 
     def _new(self, members: Iterable[UUID], carried: Mapping[UUID, Counters], seeds: Mapping[UUID, int]) -> RequirementClass:

@@ -61,7 +61,11 @@ class Standings:
     def __init__(self, pool: str, seats: Iterable[Seat]) -> None:
         ordered = sorted(seats, key=lambda seat: seat.agent_id)
         self.taken = 0
+        self._passed = 0  # PARTS that were given out for each unit of weight of those who are there
+        self._away: dict[UUID, int] = {}
         self._of = {seat.agent_id: Standing(seat.weight, seat.level, seat.percent, _tie(pool, seat.agent_id)) for seat in ordered}
+
+        self._weight = sum(one.weight for one in self._of.values())  # of those who are there
 
     @property
     def members(self) -> tuple[UUID, ...]:
@@ -76,6 +80,7 @@ class Standings:
 
     def take(self, agent_id: UUID) -> None:
         self.taken += 1
+        self._pass(1)
         one = self._of[agent_id]
         one.received += 1
         one.turns = [*one.turns[-_REMEMBERED + 1 :], self.taken]
@@ -86,10 +91,50 @@ class Standings:
         if not one.received:
             raise ValueError(f"agent {agent_id} has received no turn that could be given back")
         one.received -= 1
+        self._pass(-1)
         if one.last == self.taken:
             self.taken -= 1
         if len(one.turns) > 1:
             one.turns.pop()
+
+    def step_out(self, agent_id: UUID) -> None:
+        """The member is away until `step_in`, and falls behind nobody meanwhile: it comes back as it stood among the others."""
+        if agent_id not in self._away:
+            self._away[agent_id] = self._passed
+            self._weight -= self._of[agent_id].weight
+
+    def step_in(self, agent_id: UUID) -> bool:
+        """The member is back; False for one who was not away."""
+        if agent_id not in self._away:
+            return False
+        one = self._of[agent_id]
+        one.level_at += self._passed_by(agent_id)
+        del self._away[agent_id]
+        self._weight += one.weight
+        return True
+
+    def reweight(self, agent_id: UUID, weight: int) -> None:
+        """What counts as received stays in proportion."""
+        away, one = self.step_in(agent_id), self._of[agent_id]
+        one.level_at = one.counted * weight // one.weight - PARTS * one.received
+        self._weight += weight - one.weight
+        one.weight = weight
+        if away:
+            self.step_out(agent_id)
+
+    def to_document(self, agent_id: UUID) -> dict[str, Any]:
+        """One member's, as if it came back now."""
+        document = self._of[agent_id].to_document()
+        return {**document, "level_at": document["level_at"] + self._passed_by(agent_id)}
+
+    def _passed_by(self, agent_id: UUID) -> int:
+        """What a member who is away would have got meanwhile."""
+        since = self._away.get(agent_id, self._passed)
+        return self._of[agent_id].weight * (self._passed - since)
+
+    def _pass(self, turns: int) -> None:
+        if self._weight:
+            self._passed += turns * (PARTS // self._weight)
 
     def calibrate(self, new: Iterable[UUID]) -> None:
         """Lets new members start level with the one of the others who received fewest for its weight, never ahead of it."""

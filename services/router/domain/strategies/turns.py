@@ -72,8 +72,20 @@ class Turns:
         self._classes.set(agent_id, Part.RECEIVES)
 
     def withdraw(self, agent_id: UUID, *, earning: bool = False) -> None:
-        """Lets a member sit out; with `earning` (leave with catch-up, and no other gate) it stays entitled to its share."""
+        """Lets a member sit out; with `earning` it stays entitled to its share."""
         self._classes.set(agent_id, Part.EARNS if earning else Part.NONE)
+
+    def step_out(self, agent_id: UUID) -> None:
+        """Lets a member who is withdrawn be away: what is given out meanwhile is nothing that it would be owed by any strategy."""
+        self._standings.step_out(agent_id)
+        if self._measure:
+            self._measure.withdraw(agent_id)
+
+    def step_in(self, agent_id: UUID) -> None:
+        """Takes back what `step_out` did; the member comes back as it stood."""
+        self._standings.step_in(agent_id)
+        if self._measure:
+            self._measure.withdraw(agent_id, earning=True)
 
     def changed(self, agent_id: UUID, *, open: int, capacity: int | None) -> None:
         """Takes what a member holds of open work, and its cap of it, both in one unit."""
@@ -152,8 +164,8 @@ class Turns:
         self._classes.refresh(agent_id)
 
     def adjust(self, agent_id: UUID, parts: int) -> None:
-        """Changes what a member is entitled to by so many PARTS of a turn, in the class of everyone."""
-        self._classes.everyone.strategy.adjust(agent_id, parts)
+        """Changes what a member is entitled to by so many PARTS of a turn, in the class that was used last."""
+        self._classes.latest(agent_id).strategy.adjust(agent_id, parts)
         if self._measure:
             self._measure.adjust(agent_id, parts)
         self._standings[agent_id].level_at -= parts
@@ -161,9 +173,7 @@ class Turns:
 
     def reweight(self, agent_id: UUID, weight: int) -> None:
         """Changes shares from the next turn on; differences stay, and what counts as received stays in proportion."""
-        one = self._standings[agent_id]
-        one.level_at = one.counted * weight // one.weight - PARTS * one.received
-        one.weight = weight
+        self._standings.reweight(agent_id, weight)
         if self._measure:
             self._measure.reweight(agent_id, weight)
         for held in self._classes.with_member(agent_id):
@@ -174,6 +184,25 @@ class Turns:
         """What a member was entitled to and received, over all classes."""
         found = self._classes.counters(agent_id)
         return self._measured(agent_id) if found is None else found
+
+    def stake(self, agent_id: UUID) -> int:
+        """What a member's share of a turn is in proportion to: its weight, or its percentage where these are shared by."""
+        one = self._standings[agent_id]
+        return one.percent if "share" in (self.way.kind, self.way.fallback) else one.weight
+
+    def rivals(self, agent_id: UUID, those: list[UUID], *, of: int | str = EVERYONE) -> list[UUID]:
+        """Those of some members who would share in a turn of a class, named as for `take`, that this member takes."""
+        if of != EVERYONE:
+            members = self.members_of(of)
+            those = [one for one in those if one in members]
+        if self.way.kind == "waterfall":
+            level = self.level(agent_id)
+            those = [one for one in those if self.level(one) == level]
+        return those
+
+    def members_of(self, of: int | str) -> frozenset[UUID]:
+        """The members of a class, named as for `take`. Raises KeyError for a class that there is not."""
+        return self._classes.named(of).members
 
     def share(self, agent_id: UUID, *, among: frozenset[UUID] | None = None, without: Collection[UUID] = ()) -> int:
         """PARTS that this member is entitled to of the next turn of these members; 0 for one who is not among them."""
@@ -213,7 +242,7 @@ class Turns:
     def _member_document(self, agent_id: UUID) -> dict[str, Any]:
         one = self._standings[agent_id]
         seat = {"agent_id": str(agent_id), "weight": one.weight, "level": one.level, "percent": one.percent}
-        return {**seat, **one.to_document(), "owed": self._measured(agent_id).difference}
+        return {**seat, **self._standings.to_document(agent_id), "owed": self._measured(agent_id).difference}
 
 
 def _read_standings(standings: Standings, carried: Mapping[UUID, Counters], document: Mapping[str, Any]) -> dict[UUID, Counters]:

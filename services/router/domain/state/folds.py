@@ -1,0 +1,122 @@
+"""What each kind of entry does to the seats and pools of a group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from uuid import UUID
+
+from services.router.domain.agent import Leave, Pause, Presence, Settings
+from services.router.domain.fairness import FAIRNESS_KINDS
+from services.router.domain.ledger import (
+    AGENT_CHANGED,
+    ASSIGNED,
+    ENDED,
+    LEAVE,
+    PAUSE,
+    PRESENCE,
+    Entry,
+    LedgerError,
+    NotInGroup,
+)
+from services.router.domain.period import is_zone
+from services.router.domain.pool_state import PoolState
+from services.router.domain.state.seats import Seat, Seats
+from services.router.domain.strategies import EVERYONE
+
+Pools = Mapping[str, PoolState]
+
+
+def fold(entry: Entry, seat: Seat, seats: Seats, pools: Pools) -> int | None:
+    """Applies an entry, which is `seat`'s. Of a turn it returns the requirement class it was taken in.
+
+    Raises LedgerError for one that does not fit; then nothing has changed.
+    """
+    turn = FOLDS[entry.kind](entry, seat, seats, pools)
+    if entry.kind in _OF_COUNTS:
+        seats.book(seat)
+    elif entry.kind not in FAIRNESS_KINDS:
+        seats.look_again(seat)
+    seats.settle()
+    if entry.kind in _OF_WORK:
+        for pool in seat.pools:
+            pool.hold(seat.agent_id, seat.agent)
+    return turn
+
+
+def _assigned(entry: Entry, seat: Seat, seats: Seats, pools: Pools) -> int | None:
+    counted, turn = _counted_in(entry), None
+    if entry.data["turn"]:
+        turn = _take(entry, seat, pools)
+    seat.agent.assign(*counted, entry.data.get("work", 1))
+    return turn
+
+
+def _take(entry: Entry, seat: Seat, pools: Pools) -> int:
+    pool = _pool_of(entry, seat, pools)
+    without = tuple(UUID(one) for one in entry.data.get("without", ()))
+    try:
+        return pool.take(seat.agent_id, of=entry.data.get("of", EVERYONE), without=without)
+    except (KeyError, ValueError) as error:
+        raise LedgerError(f"entry {entry.number} is a turn of a class that agent {seat.agent_id} is not in") from error
+
+
+def _pool_of(entry: Entry, seat: Seat, pools: Pools) -> PoolState:
+    pool = pools.get(entry.pool or "")
+    if pool is None or seat.agent_id not in pool.turns:
+        raise NotInGroup(f"entry {entry.number} is a turn, but agent {seat.agent_id} is not in pool {entry.pool}")
+    return pool
+
+
+def _ended(entry: Entry, seat: Seat, seats: Seats, pools: Pools) -> None:
+    gives_back, counted, work = entry.data["gives_back"], _counted_in(entry), entry.data.get("work", 1)
+    if seat.agent.open < work:
+        raise LedgerError(f"entry {entry.number} ends an assignment, but agent {seat.agent_id} has none open")
+    seat.agent.end(work, give_back=counted if gives_back else None)
+    if "turn" in entry.data and (pool := pools.get(entry.pool or "")) and seat.agent_id in pool.turns:
+        seats.book(seat)  # first, so that the turn is taken back among those who may receive without it
+        with suppress(ValueError):  # a turn of an older group, of which nothing was carried
+            pool.give_back(seat.agent_id, of=entry.data["turn"])
+
+
+def _counted_in(entry: Entry) -> tuple[str, int]:
+    """The key of the day and the number of the hour that an assignment counts in; the first version knew no hours."""
+    return entry.data["period"], entry.data.get("hour", 0)
+
+
+def _agent_changed(entry: Entry, seat: Seat, seats: Seats, pools: Pools) -> None:
+    settings = Settings.from_document(entry.data.get("settings", entry.data))
+    if not is_zone(settings.zone):
+        raise LedgerError(f"entry {entry.number} names a time zone that does not exist, {settings.zone}")
+    seats.change_settings(seat, settings, entry.data.get("calendars", {}))
+
+
+def _leave_changed(entry: Entry, seat: Seat, seats: Seats, pools: Pools) -> None:
+    seat.agent.leaves = tuple(Leave.from_document(one) for one in entry.data["leaves"])
+
+
+def _pause_changed(entry: Entry, seat: Seat, seats: Seats, pools: Pools) -> None:
+    seat.agent.pause = Pause.from_document(entry.data["pause"]) if entry.data["pause"] else None
+
+
+def _presence_changed(entry: Entry, seat: Seat, seats: Seats, pools: Pools) -> None:
+    seat.agent.presence = Presence.from_document(entry.data["presence"])
+
+
+def _fairness(entry: Entry, seat: Seat, seats: Seats, pools: Pools) -> None:
+    _pool_of(entry, seat, pools).book.apply(entry)
+
+
+Fold = Callable[[Entry, Seat, Seats, Pools], int | None]
+
+FOLDS: Mapping[str, Fold] = {
+    ASSIGNED: _assigned,
+    ENDED: _ended,
+    AGENT_CHANGED: _agent_changed,
+    LEAVE: _leave_changed,
+    PAUSE: _pause_changed,
+    PRESENCE: _presence_changed,
+    **dict.fromkeys(sorted(FAIRNESS_KINDS), _fairness),
+}
+_OF_COUNTS = frozenset((ASSIGNED, ENDED))
+_OF_WORK = frozenset((ASSIGNED, ENDED, AGENT_CHANGED))

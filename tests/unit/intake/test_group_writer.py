@@ -1,0 +1,73 @@
+"""The group writer: who shares a commit with whom, and who waits for nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, cast
+
+import pytest
+
+from services.intake.handlers.receive import Submission
+from services.intake.loops import group
+from services.intake.loops.group import SIBLINGS, GroupWriter
+from shared.clock import SystemClock
+from shared.contracts.envelope import Cause
+from shared.db.answers import Answer
+from shared.db.uow import Database
+
+ONE = Submission([cast(Any, None)], Cause("a request", ""), lambda results: Answer(202, b""))
+
+
+class Books:
+    """A database that takes anything, and how many submissions each of its groups held."""
+
+    def __init__(self) -> None:
+        self.clock = SystemClock()
+        self.groups: list[int] = []
+
+    @contextlib.asynccontextmanager
+    async def begin(self) -> AsyncIterator[None]:
+        yield
+
+    async def receive(self, submissions: Sequence[Submission], uow: None) -> list[Answer]:
+        self.groups.append(len(submissions))
+        return [Answer(202, b"") for _ in submissions]
+
+
+@pytest.fixture
+async def books(monkeypatch: pytest.MonkeyPatch) -> Books:
+    kept = Books()
+    monkeypatch.setattr(group, "receive", kept.receive)
+    return kept
+
+
+@pytest.fixture
+async def writer(books: Books) -> AsyncIterator[GroupWriter]:
+    made = GroupWriter(cast(Database, books), lambda: False, bound=100, group=10)
+    running = asyncio.create_task(made.run())
+    yield made
+    made.stop()
+    await running
+
+
+async def test_where_several_come_those_behind_each_other_share_a_commit(writer: GroupWriter, books: Books) -> None:
+    await asyncio.gather(*(writer.submit(ONE) for _ in range(SIBLINGS)))
+    first = asyncio.create_task(writer.submit(ONE))
+    for _ in range(5):  # turns of the loop, in which the first would have been written alone
+        await asyncio.sleep(0)
+    await asyncio.gather(first, writer.submit(ONE))
+    assert books.groups == [SIBLINGS, 2]
+
+
+async def test_who_comes_with_few_waits_for_nobody(writer: GroupWriter, books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group, "JOINING", 3600.0)
+    for few in (1, SIBLINGS - 1, 1):
+        await asyncio.wait_for(asyncio.gather(*(writer.submit(ONE) for _ in range(few))), timeout=10)
+    assert books.groups == [1, SIBLINGS - 1, 1]
+
+
+async def test_a_group_holds_no_more_than_it_may(writer: GroupWriter, books: Books) -> None:
+    await asyncio.gather(*(writer.submit(ONE) for _ in range(25)))
+    assert books.groups == [10, 10, 5]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
+from shared.rules.engine import Unknown
 from shared.rules.faults import DocumentError, Problem, RuleError
 from shared.rules.logic import contradiction
 from shared.rules.rule import Rule, compile_rule
-from shared.rules.vocabulary import Facts, Kind, Vocabulary, name_fault
+from shared.rules.vocabulary import Facts, Kind, Vocabulary, name_fault, reader
 
 MAX_DECLARED = 200
 MAX_DEFINITIONS = 100
@@ -37,6 +38,8 @@ class Definitions:
             raise DocumentError(problems)
         self.rules: Mapping[str, Rule] = {name: rules[name] for name in order}
         self.vocabulary = Vocabulary(self.vocabulary.names, {name: rule.nodes for name, rule in self.rules.items()})
+        asked = {name for rule in self.rules.values() for name in rule.names}
+        self._read = reader(self.vocabulary, asked - self.rules.keys())
 
     def extend(self, facts: Facts) -> Facts:
         """The facts, and of each definition whether it holds; one of which that cannot be told is not there."""
@@ -46,15 +49,15 @@ class Definitions:
         """As `extend`, and of the definitions that failed (`Rule.judge`) why."""
         if not self.rules:
             return facts, {}
-        extended = dict(facts)
+        (lead, odd), extended = self._read(facts), dict(facts)
         failed: dict[str, str] = {}
         for name, rule in self.rules.items():
-            held, why = rule.judge(extended, failed)
-            if held is not None:
-                extended[name] = held
-            else:
-                extended.pop(name, None)
-            if why:
+            found = rule.evaluate(lead)
+            if not isinstance(found, Unknown):
+                lead[name] = extended[name] = found is True
+                continue
+            extended.pop(name, None)
+            if (odd or failed or not found.name) and (why := rule.judge(extended, failed)[1]):
                 failed[name] = why
         return extended, failed
 

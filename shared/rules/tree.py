@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 Fields = Iterator[tuple[int, int | bytes]]
 
@@ -84,19 +85,22 @@ class Tree:
             else:
                 checked = _bytes(value)
         self._kind = kind
-        self._tables = b""
-        self.offsets: dict[int, int] = {}
+        self._tables: list[tuple[int, bytes]] = []
         self.lists: set[int] = set()
         self.mixed: set[int] = set()  # the lists whose values are not all texts, all numbers or all truths
         for number, value in _fields(checked):
             if number == _EXPRESSION:
                 self.root = _node(_bytes(value))
             else:
-                self._tables += _field(number, _bytes(value))
-                if number == _SOURCE:
-                    self.offsets = _offsets(_bytes(value))
-                elif number == _TYPE:
-                    self._note_type(_bytes(value))
+                table = _bytes(value)
+                self._tables.append((number, table))
+                if number == _TYPE and _LIST_TAG in table:
+                    self._note_type(table)
+
+    @cached_property
+    def offsets(self) -> dict[int, int]:
+        """Where each node stands in the engine's text, by its id: only a rule with a fault is asked."""
+        return next((_offsets(table) for number, table in self._tables if number == _SOURCE), {})
 
     def _note_type(self, entry: bytes) -> None:
         fields = dict(_fields(entry))
@@ -109,7 +113,8 @@ class Tree:
 
     def serialize(self, node: Node) -> bytes:
         """The node as an expression of its own, which the engine can load; it must not use a variable of a loop around it."""
-        return _field(1, self._kind) + _field(2, self._tables + _field(_EXPRESSION, node.raw))
+        tables = b"".join(_field(number, table) for number, table in self._tables)
+        return _field(1, self._kind) + _field(2, tables + _field(_EXPRESSION, node.raw))
 
 
 def children(node: Node) -> tuple[Node, ...]:
@@ -154,6 +159,7 @@ def flattened(call: Call) -> list[Node]:
 
 _TYPE, _EXPRESSION, _SOURCE = 3, 4, 5  # of a CheckedExpr
 _PRIMITIVE, _LIST = 3, 6  # of a Type
+_LIST_TAG = b"\x32"  # a type that does not hold this byte is no list
 
 
 def _node(raw: bytes) -> Node:
@@ -239,20 +245,20 @@ def _fields(message: bytes) -> Fields:
     """Each field's number and value: a number, or bytes for what has a length or is a double."""
     at, end = 0, len(message)
     while at < end:
-        key, at = _varint(message, at)
-        match key & 7:
-            case 0:
-                value, at = _varint(message, at)
-                yield key >> 3, value
-            case 1:
-                yield key >> 3, message[at : at + 8]
-                at += 8
-            case 2:
-                size, at = _varint(message, at)
-                yield key >> 3, message[at : at + size]
-                at += size
-            case wire:
-                raise ValueError(f"wire type {wire} is not one that the engine writes")
+        key, at = _varint(message, at) if message[at] > 0x7F else (message[at], at + 1)
+        wire = key & 7
+        if wire == 2:
+            size, at = _varint(message, at) if message[at] > 0x7F else (message[at], at + 1)
+            yield key >> 3, message[at : at + size]
+            at += size
+        elif wire == 0:
+            value, at = _varint(message, at)
+            yield key >> 3, value
+        elif wire == 1:
+            yield key >> 3, message[at : at + 8]
+            at += 8
+        else:
+            raise ValueError(f"wire type {wire} is not one that the engine writes")
 
 
 def _field(number: int, value: bytes) -> bytes:

@@ -23,7 +23,7 @@ import asyncpg
 import uvloop
 
 from shared.telemetry import configure_logging
-from tests.bench import report, scoring
+from tests.bench import committing, report, routing, scoring
 from tests.bench.children import ChildFailed
 from tests.bench.environment import Environment
 from tests.bench.floors import measure_floors
@@ -133,6 +133,9 @@ async def run_stages(arguments: argparse.Namespace, environment: Environment, re
     if any(name.startswith("handoff") for name in arguments.stages):
         say("scorecards")
         results.cards = scoring.measure()
+        say("routing")
+        results.decisions = routing.measure()
+        await run_commits(environment, results)
     for name, stage in arguments.stages.items():
         if stage.needs_kafka and not environment.kafka:
             say(f"{name}: left out, for want of a broker (see above)")
@@ -146,6 +149,15 @@ async def run_stages(arguments: argparse.Namespace, environment: Environment, re
             say(f"FAILED {results.failures[-1]}")
     say("floors again")
     results.after += await floors(arguments, environment)
+
+
+async def run_commits(environment: Environment, results: report.Results) -> None:
+    say("routing, committed")
+    try:
+        results.commits = await committing.measure(environment)
+    except (BenchmarkFailed, TimeoutError) as failure:
+        results.failures.append(str(failure))
+        say(f"FAILED {results.failures[-1]}")
 
 
 async def floors(arguments: argparse.Namespace, environment: Environment) -> list[Measurement]:

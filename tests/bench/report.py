@@ -113,6 +113,8 @@ class Results:
     failures: list[str] = field(default_factory=list)
     past: Past | None = None
     cards: dict[str, dict[str, Any]] = field(default_factory=dict)  # scorings a second by number of rules, tests/bench/scoring.py
+    decisions: dict[str, dict[str, Any]] = field(default_factory=dict)  # of the router by agents × rules, tests/bench/routing.py
+    commits: dict[str, dict[str, Any]] = field(default_factory=dict)  # leads a second by replicas, tests/bench/committing.py
 
     def text(self) -> str:
         """The whole report in Markdown: first the systems of which each was measured with and without a past, side by side."""
@@ -137,7 +139,13 @@ class Results:
         ]
 
     def rows(self) -> list[Row]:
-        return [*self._floors(), *self._cards(), *(row for system in self.systems for row in self._of(system))]
+        return [
+            *self._floors(),
+            *self._cards(),
+            *self._decisions(),
+            *self._commits(),
+            *(row for system in self.systems for row in self._of(system)),
+        ]
 
     def _floors(self) -> Iterator[Row]:
         later = {floor.name: floor for floor in self.after}
@@ -156,6 +164,27 @@ class Results:
             yield Row(
                 f"scoring: {rules} rules by hand, of the card", found["floor_per_second"], "/s", found["scorings_per_second"]
             )
+
+    def _decisions(self) -> Iterator[Row]:
+        """The router's pure core, in CPU time of one core, beside a choice in turn written by hand."""
+        for size, found in self.decisions.items():
+            aim = Aim(at_least=20_000) if size == "1,000 × 100" else REPORTED
+            yield aim.row(f"routing: {size} (agents × rules)", found["decisions_per_second"], "decisions/s")
+            yield Row(f"routing: {size}, p50", found["p50_us"], "µs", found["floor_us"])
+            yield Row(f"routing: {size}, p99", found["p99_us"], "µs", found["p50_us"])
+            yield Row(f"routing: {size}, to open the state", found["open_s"], "s")
+
+    def _commits(self) -> Iterator[Row]:
+        """The router's handlers on PostgreSQL: one replica, and several on the same pools beside one."""
+        insert = self._floor(_INSERT, lambda floor: floor.value)
+        one = self.commits.get("1", {}).get("leads_per_second")
+        for replicas, found in self.commits.items():
+            rate = found["leads_per_second"]
+            if replicas == "1":
+                yield Aim(at_least=3_000).row("routing: committed by one replica", rate, "leads/s")
+                yield Row("routing: committed by one replica, of insert", rate, "leads/s", insert)
+            else:
+                yield Aim(at_least=1.0).row(f"routing: committed by {replicas} replicas, of one", rate, "leads/s", one)
 
     def _of(self, system: SystemResult) -> Iterator[Row]:
         aims, best, name = AIMS.get(system.name, Aims()), system.best, system.name

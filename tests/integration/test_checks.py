@@ -30,6 +30,7 @@ FAULTS = [
     ("DELETE FROM router.queue WHERE lead_id = (SELECT min(lead_id::text)::uuid FROM router.queue)", "queue None"),
     ("UPDATE router.queue SET pool = 'fair'", "somebody can receive"),
     ("UPDATE router.queue SET pool = 'gone'", "not in the policy"),
+    ("UPDATE router.groups SET queue_due_at = NULL", "no timer is set"),
     ("DELETE FROM router.ledger WHERE number = 3", "without gaps"),
     ("UPDATE router.ledger SET at = at - interval '1 day' WHERE number = 4", "time goes back"),
     (

@@ -10,9 +10,8 @@ from uuid import UUID
 
 from services.router import store
 from services.router.domain import Member
-from services.router.handlers import SUBSCRIPTIONS, agents, explaining, policies
+from services.router.handlers import SUBSCRIPTIONS, agents, explaining, passing, policies, queue
 from services.router.handlers.moving import JOB_STEPS
-from services.router.handlers.passing import TIMERS
 from services.router.handlers.queue import sweep
 from shared.clock import SystemClock
 from shared.consumer import dispatch
@@ -24,6 +23,7 @@ from shared.errors import Transient
 from shared.jobs import Jobs
 from shared.telemetry import new_traceparent
 from shared.timers import Timers
+from shared.timers import rows as timers
 from tests.support.installation import Installation
 
 T = TypeVar("T")
@@ -48,7 +48,7 @@ class Office:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.timers = Timers(database, TIMERS)
+        self.timers = Timers(database, passing.TIMERS | queue.TIMERS)
         self.jobs = Jobs(database, JOB_STEPS)
 
     async def do(self, work: Callable[[UnitOfWork], Awaitable[T]]) -> T:
@@ -61,23 +61,29 @@ class Office:
         """Handles a batch in one transaction."""
         await self.do(lambda uow: dispatch(SUBSCRIPTIONS, messages, uow))
 
+    async def sweep(self) -> int:
+        """Lets the net look; how many leads it found."""
+        found = 0
+        while given := await self.do(lambda uow: sweep(uow, _cause())):
+            found += given
+        return found
+
     async def ring(self) -> None:
-        """Handles the timers that are due, as a replica's loop does."""
-        await self.timers.turn()
+        """Lets the timers ring that are due, and those that are set for at once meanwhile. A failed one stays due, and is raised."""
+        while (await self.do(timers.counts)).due:
+            await self.timers.turn()
+            [failed] = await self.rows("SELECT max(fault) AS fault FROM router.timers")
+            assert failed["fault"] is None, failed
 
     def restart(self) -> None:
         """Forgets what a process forgets when it ends: its loops begin anew, and see how long nobody looked."""
         self.database.memory.clear()
-        self.timers = Timers(self.database, TIMERS)
+        self.timers = Timers(self.database, passing.TIMERS | queue.TIMERS)
         self.jobs = Jobs(self.database, JOB_STEPS)
 
     async def work_off(self) -> None:
         """Does all jobs that are due, to their ends."""
         while await self.jobs.turn():
-            pass
-
-    async def sweep(self) -> None:
-        while await self.do(lambda uow: sweep(uow, _cause())):
             pass
 
     async def agent(self, name: str, **settings: Any) -> UUID:
@@ -111,7 +117,7 @@ class Office:
         return [(row["lead_id"], row["agent_id"]) for row in rows]
 
     async def queue(self) -> list[UUID]:
-        rows = await self.do(lambda uow: store.page_of_queue(uow, after=None, limit=10_000, pool=None))
+        rows = await self.do(lambda uow: store.page_of_queue(uow, after=None, limit=10_000))
         return [row["lead_id"] for row in rows]
 
     async def lead(self, lead: UUID) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from services.router.api.moving import router as moving
 from services.router.api.policies import router as policies
 from services.router.api.pools import router as pools
 from services.router.api.previews import router as previews
+from services.router.api.testing import router as testing
 
 router = APIRouter()
-for part in (agents, attendance, fairness, pools, policies, previews, leads, assignments, moving, decisions):
+for part in (agents, attendance, fairness, pools, testing, policies, previews, leads, assignments, moving, decisions):
     router.include_router(part)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 PARTS = 10**12
 """Parts that one turn is split into."""
 
 
-@dataclass(frozen=True, slots=True)
-class Counters:
-    """What a member was entitled to, in PARTS of a turn, and how many turns it received.
+class Counters(NamedTuple):
+    """What a member was entitled to, in PARTS of a turn, and how many turns it received. A tuple, since many are made.
 
     `entitled` outgrows 64 bits after some nine million turns; `received` and `difference` do not, so store those.
     """
@@ -24,7 +23,7 @@ class Counters:
         """Entitled less received, in PARTS of a turn: positive is owed, negative is ahead."""
         return self.entitled - PARTS * self.received
 
-    def __add__(self, other: Counters) -> Counters:
+    def __add__(self, other: Counters) -> Counters:  # type: ignore[override]
         return Counters(self.entitled + other.entitled, self.received + other.received)
 
 

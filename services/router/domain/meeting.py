@@ -1,4 +1,8 @@
-"""Who of a pool's members meets what is asked for a lead, remembered by the values that are asked for."""
+"""Who of a pool's members meets what is asked for a lead, remembered by the values that are asked for.
+
+Members who are alike in all that is asked of an agent (its languages, say) meet it or do not meet it together, so one of each kind is asked
+and not each member; whether a member covers the lead's place is known by an index of territories.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,18 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from uuid import UUID
 
 from services.router.domain.agent import Settings
-from services.router.domain.policy import Profile, Requirement
+from services.router.domain.policy import AGENT, Profile, Requirement
 from services.router.domain.territory import Territories, place_of
 from shared.rules import Facts
 
 _MOST = 4_096
 
+Kinds = tuple[tuple[Profile, frozenset[UUID]], ...]
+"""One of each kind, and all who are of that kind."""
+
 
 class Meeting:
-    """The members of one pool. Asking is O(n) for values that were not asked for since an agent changed, else O(1)."""
+    """The members of one pool. Asking is O(kinds of members) for values that were not asked for since an agent changed, else O(1)."""
 
     def __init__(self, members: Iterable[UUID], settings_of: Callable[[UUID], Settings]) -> None:
         self._members = tuple(members)
@@ -25,6 +32,7 @@ class Meeting:
         """A member's settings changed."""
         self._found: dict[Hashable, frozenset[UUID]] = {}
         self._sets: dict[frozenset[UUID], frozenset[UUID]] = {}  # equal ones are one object
+        self._kinds: dict[frozenset[str], Kinds] = {}
         self._profiles: tuple[Profile, ...] = ()
         self._territories: Territories | None = None
 
@@ -32,17 +40,47 @@ class Meeting:
         """Those who meet all of it for a lead of these facts; None where nothing is asked."""
         if not requirements:
             return None
-        covering = self._covering(lead) if any(one.asks_place for one in requirements) else frozenset()
-        key = (covering, *((one.text, one.asked_beside_place(lead)) for one in requirements))
-        if key not in self._found:
-            if len(self._found) >= _MOST:
-                self._found.clear()
-                self._sets.clear()
-            found = frozenset(
-                one.id for one in self._all() if all(asked.met(one, lead, covers=one.id in covering) for asked in requirements)
-            )
-            self._found[key] = self._sets.setdefault(found, found)
-        return self._found[key]
+        covering: frozenset[UUID] | None = None
+        key: list[Hashable] = []
+        for one in requirements:
+            if covering is None and one.asks_place:
+                covering = self._covering(lead)
+            key += (one.text, one.asked_beside_place(lead))
+        found = self._found.get(asked := (covering, *key))
+        return self._find(asked, requirements, lead, covering) if found is None else found
+
+    def _find(
+        self, key: Hashable, requirements: Sequence[Requirement], lead: Facts, covering: frozenset[UUID] | None
+    ) -> frozenset[UUID]:
+        if len(self._found) >= _MOST:
+            self._found.clear()
+            self._sets.clear()
+        found = frozenset[UUID]().union(*self._parts(requirements, lead, covering))
+        self._found[key] = found = self._sets.setdefault(found, found)
+        return found
+
+    def _parts(
+        self, requirements: Sequence[Requirement], lead: Facts, covering: frozenset[UUID] | None
+    ) -> Iterable[frozenset[UUID]]:
+        """Of each kind those who meet it: all or none, or those who cover the place, or those who do not."""
+        for one, alike in self._alike(requirements):
+            inside = all(asked.met(one, lead, covers=True) for asked in requirements)
+            outside = inside if covering is None else all(asked.met(one, lead, covers=False) for asked in requirements)
+            if inside and outside:
+                yield alike
+            elif inside:
+                yield alike & (covering or frozenset())
+            elif outside:
+                yield alike - (covering or frozenset())
+
+    def _alike(self, requirements: Sequence[Requirement]) -> Kinds:
+        asked = frozenset(name for one in requirements for name in one.rule.names if name in AGENT)
+        if asked not in self._kinds:
+            kinds: dict[Hashable, list[Profile]] = {}
+            for member in self._all():
+                kinds.setdefault(tuple(member.facts[name] for name in sorted(asked)), []).append(member)
+            self._kinds[asked] = tuple((alike[0], frozenset(one.id for one in alike)) for alike in kinds.values())
+        return self._kinds[asked]
 
     def _covering(self, lead: Facts) -> frozenset[UUID]:
         if self._territories is None:

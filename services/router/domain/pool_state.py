@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-from services.router.domain.agent import Agent
+from services.router.domain.agent import Agent, id_of
 from services.router.domain.availability import AWAY, Gate
 from services.router.domain.fairness import Book, open_counters
 from services.router.domain.policy import CATCH_UP, Member, Pool, Strategy, StrategyKind
@@ -29,11 +29,14 @@ class PoolState:
         opened = open_counters(carried, {one.agent_id: self.turns.stake(one.agent_id) or 1 for one in pool.members})
         self.book.inherit({one: counters.entitled - carried[one].entitled for one, counters in opened.items()})
         self._stopped = dict.fromkeys(Gate, 0)
+        self._stopping: dict[Gate, int] | None = None
 
     @property
     def stopped(self) -> dict[Gate, int]:
         """How many members each gate stops; gates that stop nobody are left out."""
-        return {gate: count for gate, count in self._stopped.items() if count}
+        if self._stopping is None:
+            self._stopping = {gate: count for gate, count in self._stopped.items() if count}
+        return self._stopping.copy()
 
     def enter(self, agent_id: UUID, gate: Gate | None) -> None:
         """Books a member under the gate that stops it, as eligible where there is none."""
@@ -41,6 +44,7 @@ class PoolState:
             self.turns.admit(agent_id)
         else:
             self._stopped[gate] += 1
+            self._stopping = None
             if gate in AWAY:
                 self.turns.step_out(agent_id)
 
@@ -50,6 +54,7 @@ class PoolState:
             self.turns.withdraw(agent_id)
         else:
             self._stopped[gate] -= 1
+            self._stopping = None
             if gate in AWAY:
                 self.turns.step_in(agent_id)
 
@@ -66,8 +71,9 @@ class PoolState:
         self.book.count_return(agent_id)
 
     def hold(self, agent_id: UUID, agent: Agent) -> None:
-        """Takes what a member holds of open work, and its cap of it."""
-        self.turns.changed(agent_id, open=agent.open, capacity=agent.caps.open)
+        """Takes what a member holds of open work, and its cap of it, where the pool chooses by it."""
+        if self.turns.follows_standings:
+            self.turns.changed(agent_id, open=agent.open, capacity=agent.caps.open)
 
     def snapshot(self) -> dict[str, Any]:
         """The pool as data that JSON can carry, without who may receive; `restore` reads it back."""
@@ -80,7 +86,7 @@ class PoolState:
         """The pool of which `snapshot` made this document, now or before there were strategies and books."""
         listed = document["members"]
         if "strategy" not in document:
-            members = tuple(Member(UUID(one["agent_id"]), one["weight"]) for one in listed)
+            members = tuple(Member(id_of(one["agent_id"]), one["weight"]) for one in listed)
             return cls(Pool(name, members), _first_counters(listed))
         strategy = document["strategy"]
         fallback = strategy["fallback"] and StrategyKind(strategy["fallback"])
@@ -97,4 +103,4 @@ def _way(strategy: Strategy) -> Way:
 
 def _first_counters(documents: Iterable[Mapping[str, Any]]) -> dict[UUID, Counters]:
     """Counters as the first versions wrote them."""
-    return {UUID(one["agent_id"]): Counters(PARTS * one["received"] + one["difference"], one["received"]) for one in documents}
+    return {id_of(one["agent_id"]): Counters(PARTS * one["received"] + one["difference"], one["received"]) for one in documents}

@@ -52,14 +52,14 @@ class Rotation:
     """The turns of one pool. Members are fixed, nobody is eligible at first; `admit` and `withdraw` change who is.
 
     `weights` are positive integers by agent id; `carried` holds counters from before, whoever is missing starts level.
-    `order` lists the members as ties are to be broken: by id where it is not given.
+    `order` lists the members as ties are to be broken: by id where it is not given; `ranks` is each one's place in it.
     """
 
     def __init__(
         self, weights: Mapping[UUID, int], carried: Mapping[UUID, Counters], *, order: Sequence[UUID] | None = None
     ) -> None:
         self._ids = sorted(weights) if order is None else list(order)
-        self._ranks = {agent_id: rank for rank, agent_id in enumerate(self._ids)}
+        self.ranks: Mapping[UUID, int] = {agent_id: rank for rank, agent_id in enumerate(self._ids)}
         self._weights = [weights[agent_id] for agent_id in self._ids]
         counters = [carried.get(agent_id, Counters()) for agent_id in self._ids]
         self._received = [one.received for one in counters]
@@ -91,23 +91,23 @@ class Rotation:
         return self._eligible
 
     def __contains__(self, agent_id: object) -> bool:
-        return agent_id in self._ranks
+        return agent_id in self.ranks
 
     def weight(self, agent_id: UUID) -> int:
-        return self._weights[self._ranks[agent_id]]
+        return self._weights[self.ranks[agent_id]]
 
     def is_eligible(self, agent_id: UUID) -> bool:
-        return self._receives[self._ranks[agent_id]]
+        return self._receives[self.ranks[agent_id]]
 
     def counters(self, agent_id: UUID) -> Counters:
-        rank = self._ranks[agent_id]
+        rank = self.ranks[agent_id]
         received = self._received[rank]
         return Counters(PARTS * received + self._owed(rank), received)
 
     def share(self, agent_id: UUID) -> int:
         """PARTS of the next turn that the agent is entitled to; 0 for one who takes no part in it."""
         self._split()
-        return self._share(self._ranks[agent_id])
+        return self._share(self.ranks[agent_id])
 
     def next(self) -> UUID | None:
         """Whose turn it is, or None where nobody is eligible. Asking changes nothing."""
@@ -122,7 +122,7 @@ class Rotation:
     def take(self, agent_id: UUID) -> None:
         """Gives the agent a turn: all who are eligible accrue their share of it, the agent has received one more."""
         self._split()
-        rank = self._ranks[agent_id]
+        rank = self.ranks[agent_id]
         self._turns += 1
         self._received[rank] += 1
         self._add(rank, -PARTS)
@@ -136,7 +136,7 @@ class Rotation:
         Exactly the reverse of `take` where the same are eligible as then; else the turn is taken back in the present
         shares, so that what all are entitled to still sums to what all received. Raises ValueError where there is none.
         """
-        rank = self._ranks[agent_id]
+        rank = self.ranks[agent_id]
         if not self._received[rank]:
             raise ValueError(f"agent {agent_id} has received no turn that could be given back")
         self._split()
@@ -147,25 +147,25 @@ class Rotation:
 
     def admit(self, agent_id: UUID) -> None:
         """Lets the agent take part from the next turn on."""
-        self._set(self._ranks[agent_id], shares=True, receives=True)
+        self._set(self.ranks[agent_id], shares=True, receives=True)
 
     def withdraw(self, agent_id: UUID, *, earning: bool = False) -> None:
         """Lets the agent sit out: the difference stands still until the agent is admitted again.
 
         With `earning` it goes on: the agent shares in each turn and receives none, and so catches up once it is admitted.
         """
-        self._set(self._ranks[agent_id], shares=earning, receives=False)
+        self._set(self.ranks[agent_id], shares=earning, receives=False)
 
     def adjust(self, agent_id: UUID, parts: int) -> None:
         """Changes what the agent is entitled to by so many parts of a turn."""
         self._settle()
-        self._add(self._ranks[agent_id], parts)
+        self._add(self.ranks[agent_id], parts)
 
     def reweight(self, agent_id: UUID, weight: int) -> None:
         """Changes shares from the next turn on; what everyone is owed stays. O(n log n)."""
         self._settle()
         owed = [self._owed(rank) for rank in range(len(self._ids))]
-        self._weights[self._ranks[agent_id]] = weight
+        self._weights[self.ranks[agent_id]] = weight
         self._arrange(owed)
 
     def _arrange(self, owed: Sequence[int]) -> None:

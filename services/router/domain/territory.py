@@ -75,6 +75,7 @@ class Territories:
                     names[_key(postcodes) if postcodes else territory].add(agent_id)
         self._names = {name: frozenset(found) for name, found in names.items()}
         self._ranges = {key: _Ranges(found) for key, found in ranges.items()}
+        self._coded = {name[:2] for name in self._names if ":" in name} | {country for country, _ in self._ranges}
         self._lengths: dict[str, tuple[int, ...]] = defaultdict(tuple)
         for country, length in sorted(self._ranges):
             self._lengths[country] += (length,)
@@ -95,7 +96,7 @@ class Territories:
         for name in (place.country, place.region):
             if name in names:
                 yield names[name]
-        if place.country and place.postcode:
+        if place.country in self._coded and place.country and place.postcode:
             code = _normal(place.postcode)
             for key in _keys(place.country, code):
                 if key in names:

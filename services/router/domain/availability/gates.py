@@ -68,6 +68,10 @@ class Duty(NamedTuple):
     until: datetime | None
 
 
+_FREE = Duty(None, None)
+_FULL = Duty(Gate.OPEN_CAP, None)
+
+
 def duty(agent: Agent, at: datetime) -> Duty:
     """The first gate but for the caps."""
     if not agent.active:
@@ -153,9 +157,11 @@ def _following(days: tuple[str, ...], today: str) -> str | None:
 
 def caps_gate(agent: Agent, periods: Periods) -> Duty:
     """The first cap that is reached."""
-    caps = agent.caps
+    caps = agent.settings.caps
     if caps.open is not None and agent.open + agent.settings.lightest > caps.open:
-        return Duty(Gate.OPEN_CAP, None)
+        return _FULL
+    if caps.day is None and caps.hour is None and caps.week is None and caps.month is None:
+        return _FREE
     until = None
     counted_later = agent.latest > periods.hour.key
     for gate, cap, period in (
@@ -166,7 +172,7 @@ def caps_gate(agent: Agent, periods: Periods) -> Duty:
     ):
         if cap is None:
             continue
-        if agent.received(period.key) >= cap:
+        if agent.counts.get(period.key, 0) >= cap:
             return Duty(gate, earliest(until, period.ends if cap else None))
         if counted_later and _was_reached(agent, period, cap):
             until = earliest(until, period.ends)

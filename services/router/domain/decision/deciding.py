@@ -147,11 +147,13 @@ def _give(
 ) -> Decision:
     """The first of the pool and those it overflows to in which somebody may receive; else the lead waits for the pool itself."""
     asked = _Question(lead, facts, match, state, state.roll(now), policy, terms)
-    extended = policy.extend(facts) if policy else facts
+    extended: Mapping[str, Any] | None = None
     waits: Decision | None = None
     for pool in policy.ways(match.pool) if policy else (match.pool,):
         requirements = policy.requirements(pool, match.rule) if policy else ()
-        among = state.among(pool, requirements, extended)
+        if requirements and policy and extended is None:
+            extended = policy.extend(facts)
+        among = state.among(pool, requirements, extended or facts)
         stuck = _keep(asked, pool, among)
         chosen = _choose(asked, pool, among, stuck)
         if chosen is not None or waits is None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from services.router.domain.rotation import Counters
@@ -29,8 +29,7 @@ GIVEN = PLACED | {Outcome.ASSIGNED, Outcome.KEPT}
 """Outcomes after which the lead has an owner."""
 
 
-@dataclass(frozen=True, slots=True)
-class Winner:
+class Winner(NamedTuple):
     """The agent who gets the lead. Counters of its turns in the pool, open leads and leads of its day: once it has it.
 
     `period` and `hour` are the key of the day and the number of the hour that the assignment counts in, `work` is what it adds to `open`;

@@ -1,6 +1,6 @@
 """The desk: where leads are decided, offered, waited for, given back and moved on. Pure, and the same for production and policy tests."""
 
-from services.router.domain.desk.active import ActivePolicy, with_groups
+from services.router.domain.desk.active import ActivePolicy, unchanged, with_groups
 from services.router.domain.desk.answers import accept, claim, decide_anew, decline_offer, give_back, hand_to
 from services.router.domain.desk.desk import Desk
 from services.router.domain.desk.happenings import (
@@ -19,7 +19,7 @@ from services.router.domain.desk.moving import SAME, STAYED, decide_owned, decid
 from services.router.domain.desk.passing import move_on, pass_time
 from services.router.domain.desk.promises import close, count_so_far, due
 from services.router.domain.desk.record import Made, Record
-from services.router.domain.desk.reports import CLOSING, note_response, note_stage, rank_again, reroute, route
+from services.router.domain.desk.reports import CLOSING, note_response, note_stage, rank_again, reroute, route, take_scored
 
 __all__ = [
     "CLOSING",
@@ -57,6 +57,8 @@ __all__ = [
     "rank_again",
     "reroute",
     "route",
+    "take_scored",
     "take_to_pool",
+    "unchanged",
     "with_groups",
 ]

@@ -24,6 +24,7 @@ from services.router.domain.decision import (
 )
 from services.router.domain.desk import promises
 from services.router.domain.desk.active import ActivePolicy
+from services.router.domain.desk.asking import asks_of
 from services.router.domain.desk.happenings import Assigned, Ended, How, OfferMade, Refused, Waited
 from services.router.domain.desk.owners import Owners
 from services.router.domain.desk.record import Made, Record
@@ -121,8 +122,10 @@ class Desk:
         return True
 
     def refuse(self, lead: Case, code: str, why: str, cause: Any, *, status: str = "rejected") -> None:
-        """The lead is not routed, and somebody is told why."""
-        lead.status = status
+        """The lead is not routed, and somebody is told why. Where it waited or was on offer, it is no more, and no clock of it runs."""
+        self.leave_queue(lead)
+        promises.close(self, lead, code, cause)
+        lead.status, lead.offered = status, None
         self.tell(lead, Refused(code, why), cause)
 
     # -- Deciding
@@ -190,18 +193,25 @@ class Desk:
             return False
         return self.place(lead, agent_id, pool, cause, outcome=Outcome.RESTORED, rule=rule)
 
-    def give_out(self, waiting: Iterable[Case], cause: Any) -> int:
-        """Decides leads that wait, in this order, as long as somebody in their pools may receive. Returns how many wait no more."""
+    def give_out(self, waiting: Iterable[Case], cause: Any, *, hopeless: set[str] | None = None) -> int:
+        """Decides leads that wait, in this order, as long as somebody in their pools may receive. Returns how many wait no more.
+
+        `hopeless` is what was asked (`Queued.asks`) by leads that nobody could be given: those who ask the same are passed over, and
+        what is found to be hopeless is added. It holds as long as nobody is freed.
+        """
         full: set[str] = set()
+        hopeless = set() if hopeless is None else hopeless
         given = 0
         for lead in waiting:
-            if lead.queued is None or lead.queued.pool in full:
+            if lead.queued is None or lead.queued.pool in full or lead.queued.asks in hopeless:
                 continue
             pool = lead.queued.pool
             if self.decide(lead, Match(lead.queued.rule, pool), cause) is not Outcome.QUEUED:
                 given += 1
-            elif not self.can_receive(pool):
-                full.add(pool)
+            else:
+                hopeless.add(lead.queued.asks)  # which is known by now: deciding found it
+                if not self.can_receive(pool):
+                    full.add(pool)
         return given
 
     def can_receive(self, pool: str) -> bool:
@@ -302,8 +312,10 @@ class Desk:
 
     def _wait(self, lead: Case, decision: Decision, group: int, number: int, cause: Any) -> None:
         assert decision.home is not None
+        asks = asks_of(decision, self.policy, lead.grade)
         place = decision.home, decision.rule, decision.until
         if lead.queued and (lead.queued.pool, lead.queued.rule, lead.queued.until) == place:
+            self._note_asks(lead, lead.queued, asks)
             return
         given = decision.outcome is not Outcome.QUEUED
         why = f"Others wait for pool {decision.home} already." if given else decision.reason
@@ -318,11 +330,18 @@ class Desk:
             since,
             rank_of(lead.points, since, self.policy.pools[decision.home].hold.ageing_points_per_hour),
             None if given else decision.until,
+            asks,
         )
         self.record.queued[lead.lead_id] = lead.queued
         lead.status, lead.offered = "queued", None
         promises.begin(self, lead, cause)
         self.tell(lead, Waited(decision, why), cause)
+
+    def _note_asks(self, lead: Case, place: Queued, asks: str) -> None:
+        if place.asks != asks:
+            lead.queued = place._replace(asks=asks)
+            self.record.ranked.append(lead.queued)
+            self.change(lead)
 
     def _made(
         self,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from services.router.domain.agent import id_of
 from services.router.domain.policy.document import agent_id
 from services.router.domain.policy.facts import Profile
 from services.router.domain.policy.shape import nearby
@@ -34,7 +35,9 @@ def members_document(policy: Policy) -> dict[str, Any]:
 def with_members(policy: Policy, document: Mapping[str, Any]) -> Policy:
     """The policy with the members that it had when it was activated."""
     pools = {
-        name: replace(pool, members=tuple(Member(**{**one, "agent_id": UUID(one["agent_id"])}) for one in document.get(name, [])))
+        name: replace(
+            pool, members=tuple(Member(**{**one, "agent_id": id_of(one["agent_id"])}) for one in document.get(name, []))
+        )
         for name, pool in policy.pools.items()
     }
     return replace(policy, pools=pools)

@@ -33,9 +33,9 @@ class Requirement:
 
     def asked_beside_place(self, lead: Facts) -> tuple[Hashable, ...]:
         """As `asked`, without what tells the lead's place only for `agent.covers_lead`: who covers it is known by territories."""
-        return tuple(_hashable(lead.get(name)) for name in self._named)
+        return tuple([_hashable(lead.get(name)) for name in self._named])
 
-    @property
+    @cached_property
     def asks_place(self) -> bool:
         return COVERS in self.rule.names
 
@@ -56,6 +56,8 @@ class Requirement:
 
 
 def _hashable(value: object) -> Hashable:
+    if value is None or value.__class__ is str:
+        return value
     if isinstance(value, (list, tuple, set, frozenset)):
         return tuple(sorted(map(repr, value)))
-    return repr(value)  # 1 and True are the same to Python, and are not to a rule
+    return (value.__class__, repr(value))  # 1 and True are the same to Python, and are not to a rule

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.router.domain.agent import Agent, Settings
+from services.router.domain.agent import Agent, Settings, id_of
 from services.router.domain.availability import Availability, availability
 from services.router.domain.fairness import Statement
 from services.router.domain.ledger import AGENT_CHANGED, Entry, LedgerError, LedgerGap, NotInGroup
@@ -183,7 +183,7 @@ class GroupState:
         state = cls.__new__(cls)
         state._open(
             {name: PoolState.restore(name, pool) for name, pool in document["pools"].items()},
-            {UUID(agent_id): Agent.from_document(agent) for agent_id, agent in document["agents"].items()},
+            {id_of(agent_id): Agent.from_document(agent) for agent_id, agent in document["agents"].items()},
             datetime.fromisoformat(document["last_now"]),
             document["number"],
             document.get("calendars") or {},

@@ -18,6 +18,8 @@ from services.router.domain.strategies.strategy import Offer, Plan, Way
 class Claim:
     """Offers last `seconds` (two minutes unless said); `fallback` decides what nobody claimed (in turn unless said)."""
 
+    follows_standings = True
+
     def __init__(self, plan: Plan) -> None:
         self._to = plan.way.to
         self._seconds = 120 if plan.way.seconds is None else plan.way.seconds

@@ -13,6 +13,7 @@ from enum import IntEnum
 from typing import Any
 from uuid import UUID
 
+from services.router.domain.agent import id_of
 from services.router.domain.rotation import PARTS, Counters, split
 from services.router.domain.strategies.registry import make
 from services.router.domain.strategies.requirement_class import Changes, MemberSets, RequirementClass
@@ -40,9 +41,11 @@ class Classes:
     def __init__(self, way: Way, standings: Standings, carried: Mapping[UUID, Counters]) -> None:
         self._way, self._standings = way, standings
         self._sets = MemberSets(standings.members)
-        self._parts = dict.fromkeys(standings.members, Part.NONE)
-        self._changes = Changes(_REMEMBERED_CHANGES)
+        self._parts = [Part.NONE] * len(standings.members)  # by rank
+        self._changes = Changes(max(_REMEMBERED_CHANGES, len(standings.members)))  # a large class is not looked through for a few
         self.everyone = self._new(standings.members, carried, {})
+        self._follows = self.everyone.strategy.follows_standings
+        self._of_member: dict[UUID, list[RequirementClass]] = {}
         self._classes: dict[int, RequirementClass] = {}
         self._numbers: dict[frozenset[UUID], int] = {self.everyone.members: EVERYONE}
         self._last_number = EVERYONE
@@ -59,37 +62,44 @@ class Classes:
     @property
     def receiving(self) -> tuple[UUID, ...]:
         """Those who may receive, by id. O(n)."""
-        return tuple(agent_id for agent_id, part in self._parts.items() if part is Part.RECEIVES)
+        members = zip(self._standings.members, self._parts, strict=True)
+        return tuple(agent_id for agent_id, part in members if part is Part.RECEIVES)
 
     def with_member(self, agent_id: UUID) -> Iterator[RequirementClass]:
         yield self.everyone
-        for held in self._classes.values():
-            if agent_id in held.members:
-                yield held
+        yield from self._of_member.get(agent_id, ())
 
     def latest(self, agent_id: UUID) -> RequirementClass:
         """The class used last of those that the member is in: the next leads will be of it, as far as anybody can tell."""
         return max(self.with_member(agent_id), key=lambda held: held.used)
 
     def set(self, agent_id: UUID, part: Part) -> None:
-        if self._parts[agent_id] is not part:
-            self._parts[agent_id] = part
-            self._apply(agent_id, self.everyone)
-            self._changes.add(agent_id)
+        rank = self._standings[agent_id].rank
+        if self._parts[rank] is not part:
+            self._parts[rank] = part
+            self._apply((rank,), self.everyone)
+            self._changes.add(rank)
 
     def refresh(self, agent_id: UUID) -> None:
-        """The member's standing changed, or what the pool owes."""
-        self.everyone.strategy.refresh(agent_id)
-        self._changes.add(agent_id)
+        """The member's standing changed: told to those strategies only that ask for it."""
+        if self._follows:
+            self.everyone.strategy.refresh(agent_id)
+            self._changes.add(self._standings[agent_id].rank)
+
+    def settle(self, agent_id: UUID) -> None:
+        """What the pool owes the member changed, and its standing with it."""
         self._draft = None
+        self.refresh(agent_id)
 
     def of(self, among: frozenset[UUID] | None) -> RequirementClass:
         """The class of these members (None: everyone), as it stands."""
-        number = EVERYONE if among is None else self._numbers.get(among)
+        if among is None:
+            return self.everyone
+        number = self._numbers.get(among)
         if number is not None:
             return self[number]
         if self._draft is None or self._draft.members != among:
-            self._draft = self._seed(among or frozenset())
+            self._draft = self._seed(among)
         return self._up_to_date(self._draft)
 
     def name(self, among: frozenset[UUID] | None) -> int | str:
@@ -113,13 +123,17 @@ class Classes:
 
     def counters(self, agent_id: UUID) -> Counters | None:
         """A member's, over all classes; None where the strategy keeps none of it."""
-        found = self.everyone.counters(agent_id)
+        found = self.everyone.strategy.counters(agent_id)  # which began with no seeds
         if found is None:
             return None
-        for held in self._classes.values():
-            if agent_id in held.members:
-                found += held.counters(agent_id) or Counters()
-        return found + self._past.get(agent_id, Counters())
+        entitled, received = found
+        for held in self._of_member.get(agent_id, ()):
+            if kept := held.strategy.counters(agent_id):
+                entitled += kept.entitled - held.seeds.get(agent_id, 0)
+                received += kept.received
+        if past := self._past.get(agent_id):
+            entitled, received = entitled + past.entitled, received + past.received
+        return Counters(entitled, received)
 
     def give_back(self, agent_id: UUID, held: RequirementClass) -> None:
         """Undoes a turn in the class; where the member received none in it, since that was in a dropped one, in the sums."""
@@ -145,26 +159,26 @@ class Classes:
         classes._last_number, classes._past = document["last_number"], from_document(document["past"])
         classes.everyone.used = document.get("used", 0)
         for one in document["classes"]:
-            seeds = {UUID(agent_id): seed for agent_id, seed in one["seeds"].items()}
+            seeds = {id_of(agent_id): seed for agent_id, seed in one["seeds"].items()}
             held = classes._new(classes._sets.from_text(one["members"]), from_document(one["counters"]), seeds)
             held.used = one["used"]
             classes._add(one["number"], held)
         return classes
 
     def _up_to_date(self, held: RequirementClass) -> RequirementClass:
-        if held is not self.everyone:
-            for agent_id in self._changes.since(held.read, held.members):
-                self._apply(agent_id, held)
-                held.strategy.refresh(agent_id)
-            held.read = self._changes.number
+        changes = self._changes
+        if held.read != changes.number and held is not self.everyone:
+            self._apply(changes.since(held.read, held.ranks), held)
+            held.read = changes.number
         return held
 
-    def _apply(self, agent_id: UUID, held: RequirementClass) -> None:
-        part = self._parts[agent_id]
-        if part is Part.RECEIVES:
-            held.strategy.admit(agent_id)
-        else:
-            held.strategy.withdraw(agent_id, earning=part is Part.EARNS)
+    def _apply(self, ranks: Iterable[int], held: RequirementClass) -> None:
+        parts, members, strategy = self._parts, self._standings.members, held.strategy
+        for rank in ranks:
+            if parts[rank] is Part.RECEIVES:
+                strategy.admit(members[rank])
+            else:
+                strategy.withdraw(members[rank], earning=parts[rank] is Part.EARNS)
 
     def _seed(self, members: frozenset[UUID]) -> RequirementClass:
         """A class that begins with what the pool owes its members, in proportion to each other.
@@ -172,7 +186,8 @@ class Classes:
         Beginning level would give the first turn of each class to the same member, and all turns where classes are many. But no more
         than a turn: the pool goes on to owe it, and what is much, such as a credit, would be paid by each new class anew.
         """
-        ordered = sorted(members)
+        ids = self._standings.members
+        ordered = [ids[rank] for rank in sorted(self._standings[agent_id].rank for agent_id in members)]
         owed = [(self.counters(agent_id) or Counters()).difference for agent_id in ordered]
         level = split(sum(owed), [self._standings[agent_id].weight for agent_id in ordered]) if ordered else []
         most = _MOST_BORROWED
@@ -181,23 +196,25 @@ class Classes:
 
     def _new(self, members: Iterable[UUID], carried: Mapping[UUID, Counters], seeds: Mapping[UUID, int]) -> RequirementClass:
         if seeds:  # everyone's ties are by id
-            members = sorted(members, key=lambda one: (-seeds[one], self._standings[one].tie, one))
+            members = sorted(members, key=lambda one: (-seeds[one], self._standings[one].tie, self._standings[one].rank))
         ordered = tuple(members)
         strategy = make(Plan(self._way, ordered, self._standings, make, carried))
-        held = RequirementClass(frozenset(ordered), strategy, seeds, self._changes.number)
-        for agent_id in ordered:
-            if self._parts[agent_id] is not Part.NONE:
-                self._apply(agent_id, held)
+        ranks = [self._standings[agent_id].rank for agent_id in ordered]
+        held = RequirementClass(frozenset(ordered), frozenset(ranks), strategy, seeds, self._changes.number)
+        self._apply([rank for rank in ranks if self._parts[rank] is not Part.NONE], held)
         return held
 
     def _add(self, number: int, held: RequirementClass) -> None:
         self._classes[number] = held
         self._numbers[held.members] = number
+        for agent_id in held.members:
+            self._of_member.setdefault(agent_id, []).append(held)
 
     def _drop(self, number: int) -> None:
         held = self._classes.pop(number)
         del self._numbers[held.members]
         for agent_id in held.members:
+            self._of_member[agent_id].remove(held)
             if counters := held.counters(agent_id):
                 self._past[agent_id] = self._past.get(agent_id, Counters()) + counters
 
@@ -234,4 +251,4 @@ def to_document(counters: Mapping[UUID, Counters]) -> dict[str, list[int]]:
 
 
 def from_document(document: Mapping[str, list[int]]) -> dict[UUID, Counters]:
-    return {UUID(one): Counters(PARTS * received + owed, received) for one, (owed, received) in document.items()}
+    return {id_of(one): Counters(PARTS * received + owed, received) for one, (owed, received) in document.items()}

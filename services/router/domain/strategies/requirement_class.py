@@ -2,7 +2,8 @@
 
 A class learns of changes when it is next used: the pool writes down whose standing changed, and a class reads on from
 where it stopped, or looks at all of its members where that is shorter. So a change costs the same however many classes
-there are, and a class that nobody asks for costs nothing.
+there are, and a class that nobody asks for costs nothing. Members are written down by rank, their place among the pool's
+members by id: to look up a small number takes a tenth of the time that it takes with an id.
 """
 
 from __future__ import annotations
@@ -17,9 +18,13 @@ from services.router.domain.strategies.strategy import Strategy
 
 @dataclass(slots=True, eq=False)
 class RequirementClass:
-    """`seeds` are the differences with which its counters began: borrowed from the pool, and in no sum. `used` is a turn's place."""
+    """`seeds` are the differences with which its counters began: borrowed from the pool, and in no sum. `used` is a turn's place.
+
+    `ranks` are its members once more; `read` is how many changes it knows of.
+    """
 
     members: frozenset[UUID]
+    ranks: frozenset[int]
     strategy: Strategy
     seeds: Mapping[UUID, int]
     read: int
@@ -38,29 +43,25 @@ class RequirementClass:
 
 @dataclass(slots=True)
 class Changes:
-    """Whose standing changed, in order; `keep` is how many of the latest are remembered."""
+    """The ranks of those whose standing changed, in order; `number` counts them, `keep` is how many of the latest are remembered."""
 
     keep: int
+    number: int = 0
     _dropped: int = 0
-    _agents: list[UUID] = field(default_factory=list)
+    _ranks: list[int] = field(default_factory=list)
 
-    @property
-    def number(self) -> int:
-        return self._dropped + len(self._agents)
-
-    def add(self, agent_id: UUID) -> None:
-        self._agents.append(agent_id)
-        if len(self._agents) > 2 * self.keep:
-            del self._agents[: self.keep]
+    def add(self, rank: int) -> None:
+        self.number += 1
+        self._ranks.append(rank)
+        if len(self._ranks) > 2 * self.keep:
+            del self._ranks[: self.keep]
             self._dropped += self.keep
 
-    def since(self, number: int, members: frozenset[UUID]) -> Iterable[UUID]:
+    def since(self, number: int, members: frozenset[int]) -> Iterable[int]:
         """Those of the members who may have changed since, each once, in an order that is always the same."""
-        if number == self.number:
-            return ()
         if number < self._dropped or self.number - number > 2 * len(members):
             return sorted(members)
-        return dict.fromkeys(one for one in self._agents[number - self._dropped :] if one in members)
+        return [one for one in dict.fromkeys(self._ranks[number - self._dropped :]) if one in members]
 
 
 class MemberSets:

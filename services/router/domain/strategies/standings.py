@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -25,12 +25,14 @@ class Seat:
 
 @dataclass(slots=True)
 class Standing:
-    """One member. `open` and `capacity` (None is no cap) count open work in one unit; `tie` is the last resort of ties.
+    """One member. `rank` is its place among the members by id. `open` and `capacity` (None is no cap) count open work in one unit; `tie`
+    is the last resort of ties.
 
     `turns` are the places of the latest turns among all turns of the pool, never none. `level_at` is what the member is taken to have
     received beside `received`, in PARTS of a turn: a new one starts level with the others, a credit takes from it.
     """
 
+    rank: int
     weight: int
     level: int
     percent: int
@@ -56,21 +58,26 @@ class Standing:
 
 
 class Standings:
-    """The members of the pool of that name; `taken` counts its turns."""
+    """The members of the pool of that name, by id; `taken` counts its turns."""
 
     def __init__(self, pool: str, seats: Iterable[Seat]) -> None:
         ordered = sorted(seats, key=lambda seat: seat.agent_id)
         self.taken = 0
         self._passed = 0  # PARTS that were given out for each unit of weight of those who are there
         self._away: dict[UUID, int] = {}
-        self._of = {seat.agent_id: Standing(seat.weight, seat.level, seat.percent, _tie(pool, seat.agent_id)) for seat in ordered}
+        key = blake2b(pool.encode(), digest_size=32).digest()
+        self._of = {
+            seat.agent_id: Standing(rank, seat.weight, seat.level, seat.percent, _tie(key, seat.agent_id))
+            for rank, seat in enumerate(ordered)
+        }
+        self.members = tuple(self._of)
 
         self._weight = sum(one.weight for one in self._of.values())  # of those who are there
 
     @property
-    def members(self) -> tuple[UUID, ...]:
-        """All members, by id."""
-        return tuple(self._of)
+    def by_id(self) -> Mapping[UUID, Standing]:
+        """Every member's standing, to be looked up without a call."""
+        return self._of
 
     def __getitem__(self, agent_id: UUID) -> Standing:
         return self._of[agent_id]
@@ -157,6 +164,6 @@ def rate(one: Standing) -> int:
     return one.counted * 10**6 // one.weight
 
 
-def _tie(pool: str, agent_id: UUID) -> int:
+def _tie(key: bytes, agent_id: UUID) -> int:
     # By a hash with the pool's name, since ids of a kind that grows with time would favour the oldest, in every pool.
-    return int.from_bytes(blake2b(agent_id.bytes, key=blake2b(pool.encode(), digest_size=32).digest(), digest_size=8).digest())
+    return int.from_bytes(blake2b(agent_id.bytes, key=key, digest_size=8).digest())

@@ -67,10 +67,14 @@ class Strategy(Protocol):
     def is_eligible(self, agent_id: UUID) -> bool: ...
 
     def admit(self, agent_id: UUID) -> None:
-        """Lets a member receive from now on; nothing where it may already."""
+        """Lets a member receive from now on, as it stands now; nothing where it may already and stands as it stood."""
 
     def withdraw(self, agent_id: UUID, *, earning: bool = False) -> None:
         """Lets a member sit out; with `earning`, its entitlement goes on where the strategy has one."""
+
+    @property
+    def follows_standings(self) -> bool:
+        """Whether it is to be told of each change of a member's standing."""
 
     def refresh(self, agent_id: UUID) -> None:
         """The member's standing changed."""

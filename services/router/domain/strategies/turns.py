@@ -11,10 +11,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.router.domain.agent import id_of
 from services.router.domain.rotation import PARTS, Counters, Rotation
 from services.router.domain.strategies.classes import EVERYONE, Classes, Part, sitting_out
 from services.router.domain.strategies.standings import Seat, Standings
-from services.router.domain.strategies.strategy import Offer, Way
+from services.router.domain.strategies.strategy import Offer, Strategy, Way
 
 
 class Turns:
@@ -37,6 +38,7 @@ class Turns:
         self._standings = Standings(pool, seats)
         measured = _read_standings(self._standings, carried or {}, document or {"taken": 0, "members": []})
         self._classes = Classes(way, self._standings, carried or {})
+        self.follows_standings = self._classes.everyone.strategy.follows_standings
         self._measure = self._new_measure(measured)
 
     @property
@@ -119,14 +121,11 @@ class Turns:
         without: Collection[UUID] = (),
     ) -> UUID | None:
         """As `peek`, but who does not fit is passed over; an offer is taken as nobody claimed it."""
-        strategy, passed = (of := self._classes.of(among)).strategy, []
+        of = self._classes.of(among)
+        if not without:
+            return _first(of.strategy, now, fits)
         with sitting_out(of, without):
-            while isinstance(found := strategy.peek(now, offered=True), UUID) and not fits(found):
-                strategy.withdraw(found)
-                passed.append(found)
-            for agent_id in passed:
-                strategy.admit(agent_id)
-        return found if isinstance(found, UUID) else None
+            return _first(of.strategy, now, fits)
 
     def name(self, among: frozenset[UUID] | None) -> int | str:
         """The class of these members, as `take` reads it and a ledger entry keeps it: a number, or the members as text."""
@@ -142,12 +141,15 @@ class Turns:
             raise KeyError(agent_id)
         number = self._classes.keep(taken)
         self._standings.take(agent_id)
-        with sitting_out(taken, without):
+        if without:
+            with sitting_out(taken, without):
+                taken.strategy.take(agent_id)
+        else:
             taken.strategy.take(agent_id)
         if self._measure:
             self._measure.take(agent_id)
         taken.used = self._standings.taken
-        self._classes.refresh(agent_id)
+        self._classes.settle(agent_id)
         return number
 
     def give_back(self, agent_id: UUID, *, of: int = EVERYONE) -> None:
@@ -161,7 +163,7 @@ class Turns:
         self._classes.give_back(agent_id, given)
         if self._measure:
             self._measure.give_back(agent_id)
-        self._classes.refresh(agent_id)
+        self._classes.settle(agent_id)
 
     def adjust(self, agent_id: UUID, parts: int) -> None:
         """Changes what a member is entitled to by so many PARTS of a turn, in the class that was used last."""
@@ -169,7 +171,7 @@ class Turns:
         if self._measure:
             self._measure.adjust(agent_id, parts)
         self._standings[agent_id].level_at -= parts
-        self._classes.refresh(agent_id)
+        self._classes.settle(agent_id)
 
     def reweight(self, agent_id: UUID, weight: int) -> None:
         """Changes shares from the next turn on; differences stay, and what counts as received stays in proportion."""
@@ -178,7 +180,7 @@ class Turns:
             self._measure.reweight(agent_id, weight)
         for held in self._classes.with_member(agent_id):
             held.strategy.reweight(agent_id)
-        self._classes.refresh(agent_id)
+        self._classes.settle(agent_id)
 
     def counters(self, agent_id: UUID) -> Counters:
         """What a member was entitled to and received, over all classes."""
@@ -211,6 +213,8 @@ class Turns:
             return 0
         if self._measure and of.counters(agent_id) is None:
             return self._measure.share(agent_id)
+        if not without:
+            return of.strategy.share(agent_id)
         with sitting_out(of, without):
             return of.strategy.share(agent_id)
 
@@ -222,7 +226,7 @@ class Turns:
     @classmethod
     def restore(cls, pool: str, way: Way, document: Mapping[str, Any]) -> Turns:
         """The turns of which `snapshot` made this document, with nobody admitted."""
-        seats = [Seat(UUID(one["agent_id"]), one["weight"], one["level"], one["percent"]) for one in document["members"]]
+        seats = [Seat(id_of(one["agent_id"]), one["weight"], one["level"], one["percent"]) for one in document["members"]]
         turns = cls(pool, way, seats, document=document)
         turns._classes = Classes.restore(way, turns._standings, document)
         return turns
@@ -245,9 +249,20 @@ class Turns:
         return {**seat, **self._standings.to_document(agent_id), "owed": self._measured(agent_id).difference}
 
 
+def _first(strategy: Strategy, now: datetime, fits: Callable[[UUID], bool]) -> UUID | None:
+    """Whoever does not fit sits out until the first who does is found."""
+    passed = []
+    while isinstance(found := strategy.peek(now, offered=True), UUID) and not fits(found):
+        strategy.withdraw(found)
+        passed.append(found)
+    for agent_id in passed:
+        strategy.admit(agent_id)
+    return found if isinstance(found, UUID) else None
+
+
 def _read_standings(standings: Standings, carried: Mapping[UUID, Counters], document: Mapping[str, Any]) -> dict[UUID, Counters]:
     """Takes what is known of each member; returns what they are measured by."""
-    known = {UUID(one["agent_id"]): one for one in document["members"]}
+    known = {id_of(one["agent_id"]): one for one in document["members"]}
     standings.taken = document["taken"]
     measured = dict(carried)
     for agent_id in standings.members:

@@ -22,6 +22,10 @@ class Waterfall:
             self._levels[level] = plan.make(replace(plan, way=way, members=members))
 
     @property
+    def follows_standings(self) -> bool:
+        return any(level.follows_standings for level in self._levels.values())
+
+    @property
     def eligible_count(self) -> int:
         return sum(level.eligible_count for level in self._levels.values())
 

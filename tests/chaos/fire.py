@@ -236,8 +236,7 @@ class Fire:
             case 0:
                 return "PATCH", path, {"active": drawn.random() < 0.75}, "made active or not"
             case 1:
-                caps = {"open": drawn.randint(3, 25), "hour": drawn.randint(60, 250), "day": drawn.randint(100, 300)}
-                return "PATCH", path, {"caps": caps}, "caps changed"
+                return "PATCH", path, {"caps": firm.caps(drawn, self.outcome.leads)}, "caps changed"
             case 2:
                 until = (now + timedelta(seconds=drawn.randint(1, 4))).isoformat()
                 return "POST", f"{path}/pause", {"until": until}, "paused"
@@ -324,7 +323,7 @@ async def _laid(ground: Ground, outcome: Outcome) -> AsyncIterator[Fire]:
         offices(ground.installation, 2) as replicas,
         connected(dsn) as connection,
     ):
-        made = firm.agents(Random(f"{outcome.seed} agents"))
+        made = firm.agents(Random(f"{outcome.seed} agents"), outcome.leads)
         agents = {name: await replicas[0].agent(name, **settings) for name, settings in made.items()}
         await replicas[0].policy(firm.policy(0))
         bus = PostgresBus(dsn)

@@ -22,7 +22,7 @@ from tests.support.installation import Installation
 from tests.support.office import NOON, Office, SetClock, erased, leads, members, merged, offices, rule, scored, stage, unmerged
 
 NOWHERE = UUID(int=7)
-ELIGIBLE = {Verdict.RECEIVED, Verdict.NO_ROOM, Verdict.OTHERS_WAITED, Verdict.NOT_IN_TURN, Verdict.GIVEN_BACK}
+ELIGIBLE = {Verdict.RECEIVED, Verdict.NO_ROOM, Verdict.OTHERS_WAITED, Verdict.NOT_IN_TURN, Verdict.PLACED}
 
 
 @pytest.fixture

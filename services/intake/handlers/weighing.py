@@ -1,7 +1,8 @@
-"""Weighing fuzzy evidence, after leads were taken: contacts that share no identifier and still may be one person.
+"""Weighing fuzzy evidence, after leads were taken: contacts that no identifier made one and that still may be one person.
 
-Each contact that is new, or of whom more is known, waits in a queue. Who lies in one of its blocks is compared with it; above the threshold
-of its lead's source the younger is merged into the older, a little below that a person is asked. What was said of a pair holds.
+Each contact that is new, or of whom more is known, waits in a queue. Who lies in one of its blocks, or was seen with one of its
+identifiers, is compared with it; above the threshold of its lead's source the younger is merged into the older, a little below that a
+person is asked. What was said of a pair holds.
 """
 
 from __future__ import annotations
@@ -9,11 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from services.intake.domain.identity import block_key
-from services.intake.domain.likeness import MAX_BLOCK, Decision, Profile, Verdict, blocks, decide, limit_of, profile_of, weigh
+from services.intake.domain.likeness import (
+    MAX_BLOCK,
+    MAX_SHARING,
+    Decision,
+    Profile,
+    Verdict,
+    blocks,
+    decide,
+    limit_of,
+    profile_of,
+    weigh,
+)
 from services.intake.domain.repeat import RecognitionPolicy, parse_policy
 from services.intake.handlers.merging import Grounds, merge_contacts
 from services.intake.store import contacts, matches, persons, sources
@@ -29,6 +41,8 @@ from shared.telemetry import new_traceparent
 STEP = 100  # contacts, or as many as were taken together
 PAIRS = 100
 BY = "recognition"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -68,7 +82,7 @@ async def _weigh(uow: UnitOfWork, waiting: Sequence[Unweighed]) -> bool:
     lying = {id: {block_key(block): limit_of(block) for block in blocks(profile)} for id, profile in profiles.items()}
     await matches.add_blocks(uow, [(block, id) for id, own in lying.items() for block in own])
     shared = await matches.candidates(uow, [block for own in lying.values() for block in own], limit=max(MAX_BLOCK.values()))
-    pairs = sorted(_pairs(lying, shared))
+    pairs = sorted(_pairs(lying, shared) | await _sharing(uow, waiting))
     if not pairs:
         return False
     policies = await _policies(uow, waiting)
@@ -87,8 +101,15 @@ def _profile(contact: Contact) -> Profile:
     return profile_of(contact.profile, contact.profile, keys=frozenset(contact.keys))
 
 
-def _pairs(lying: Mapping[UUID, Mapping[int, int]], shared: Mapping[int, Sequence[UUID]]) -> set[tuple[UUID, UUID]]:
-    """Who is to be compared with whom, the older first. `lying` has for each block how many may lie in it."""
+async def _sharing(uow: UnitOfWork, waiting: Sequence[Unweighed]) -> set[tuple[UUID, UUID]]:
+    """Who shares an identifier and was two people when that was seen: by now more is known of one of them."""
+    keys = {one.contact.id: dict.fromkeys(one.contact.keys, MAX_SHARING) for one in waiting}
+    shared = await matches.sharing(uow, {key for own in keys.values() for key in own})
+    return _pairs(keys, shared)
+
+
+def _pairs(lying: Mapping[UUID, Mapping[T, int]], shared: Mapping[T, Sequence[UUID]]) -> set[tuple[UUID, UUID]]:
+    """Who is to be compared with whom, the older first. `lying` has for each block, or identifier, how many may lie in it."""
     return {
         (min(id, other), max(id, other))
         for id, own in lying.items()

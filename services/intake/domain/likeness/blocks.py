@@ -14,6 +14,7 @@ from jellyfish import metaphone
 
 from services.intake.domain.likeness.names import PARTICLES
 from services.intake.domain.likeness.profile import Profile
+from services.intake.domain.likeness.short_forms import short_forms
 
 # By kind, the contacts in a block from which on it says nothing and is left out: it would find too many to weigh.
 MAX_BLOCK = {
@@ -27,13 +28,17 @@ MAX_BLOCK = {
     "name": 20,  # every John Smith
 }
 
+# From how many contacts on an identifier that they share (a browser in a library, a mailbox they left) says nothing.
+MAX_SHARING = 20
+
 
 def blocks(profile: Profile) -> tuple[str, ...]:
     """At most seven blocking keys, each `kind:…`, none twice. Equal fields give equal keys whatever the order of the names.
 
     Only a contact without a mailbox of its own or without a phone lies in the block of its bare name.
     """
-    first, last = _sound(profile.name.first.partition(" ")[0]), _sound(_core(profile.name.last))
+    given, family = _in_order(profile.name.first.partition(" ")[0], _core(profile.name.last) or _last_in_mailbox(profile))
+    first, last = _sound(given), _sound(family)
     mailbox = _joined(profile.email_local)
     keys = []
     if last and profile.postcode:
@@ -42,8 +47,11 @@ def blocks(profile: Profile) -> tuple[str, ...]:
         keys.append(f"mail:{mailbox}")
     if len(profile.phone) > 6:
         keys.append(f"phone:{profile.phone[-8:]}")
-    if last and profile.city:
-        keys.append(f"city:{profile.name.first[:1]}:{last}:{profile.city}")
+    if last and given and profile.city:
+        keys.append(f"city:{given[:1]}:{last}:{profile.city}")
+    if last and (company := _joined(profile.company or profile.company_domain)):
+        # Alpine Tools, Alpine Tools International and alpine-tools.example begin alike.
+        keys.append(f"work:{last}:{company[:5]}")
     if first and last:
         keys += _of_name(profile, f"{first}:{last}" if first < last else f"{last}:{first}")
     return tuple(keys)
@@ -57,9 +65,6 @@ def _of_name(profile: Profile, name: str) -> list[str]:
         keys.append(f"slip:{name}:{profile.email_domain}:{digits}")
     if profile.phone:
         keys.append(f"area:{name}:{profile.phone[:5]}")
-    if company := _joined(profile.company or profile.company_domain):
-        # Alpine Tools, Alpine Tools International and alpine-tools.example begin alike.
-        keys.append(f"work:{name}:{company[:5]}")
     if not (profile.email_local and profile.phone):
         keys.append(f"name:{name}")
     return keys
@@ -68,6 +73,25 @@ def _of_name(profile: Profile, name: str) -> list[str]:
 def limit_of(block: str) -> int:
     """How many contacts may lie in a block that still says something."""
     return MAX_BLOCK[block.partition(":")[0]]
+
+
+def _in_order(first: str, last: str) -> tuple[str, str]:
+    """First and last name, the other way round where only the last one is known to be a first name."""
+    known = short_forms()
+    return (last, first) if first and last in known and first not in known else (first, last)
+
+
+def _last_in_mailbox(profile: Profile) -> str:
+    """Of somebody who gave no last name: brook for Anna at annabrook7, for a.brook, and for abrook at a company."""
+    letters = "".join([c for c in profile.email_local if c.isalpha()])
+    first = profile.name.first
+    for part in (first, first[:1]) if first else ():
+        if letters.startswith(part) or letters.endswith(part):
+            return letters.removeprefix(part) if letters.startswith(part) else letters.removesuffix(part)
+    parts = profile.email_local.replace("_", ".").replace("-", ".").split(".")
+    if len(parts) > 1:
+        return max(("".join([c for c in part if c.isalpha()]) for part in parts), key=len)
+    return letters[1:] if profile.work_email and not first else ""
 
 
 def _joined(text: str) -> str:

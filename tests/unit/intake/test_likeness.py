@@ -90,6 +90,22 @@ HOME = {"street": "12 Main Street", "city": "Austin", "postcode": "78701", "phon
         # A nickname in another spelling of the alphabet, and the names in each other's field.
         (profile("Nataliya Lindqvist", **HOME), profile("Lindqvist, Natasha", **HOME)),
         (profile(first_name="Lindqvist", last_name="Liz", **HOME), profile("Elizabeth Lindqvist", **HOME)),
+        # No name, and a slip in a mailbox that spells the other's.
+        (
+            profile(email="anna.lindqvvist@alpine-tools.example"),
+            profile("Anna Lindqvist", email="anna.lindqvist@alpine-tools.example", phone="+12025550101"),
+        ),
+        # Slips in the company's name and in the last name.
+        (
+            profile("Anna Lindqvist", email="sunflower77@gmail.com", company="Alpiine Tools"),
+            profile("Anna Lindqivst", email="alindqvist@alpine-tools.example", company="Alpine Tools"),
+        ),
+        # A nickname, and a slip in a mailbox or in a number.
+        (
+            profile("Lizzie Stone", email="elizabeth.stone@gmail.com"),
+            profile("Elizabeth Stone", email="elizabbeth.stone@gmail.com"),
+        ),
+        (profile("Andi Lindqvist", phone="+12025550101"), profile("Andreas Lindqvist", phone="+12025553101")),
         # Seen with the same click.
         (
             profile("Anna Lindqvist", email="a@example.com", keys=frozenset({b"x", b"y"})),
@@ -139,6 +155,10 @@ def test_one_person_is_merged_and_found_by_a_block(a: Profile, b: Profile) -> No
         ),
         # The same where the plain name was taken at a provider.
         (profile("John Smith", email="john.smith@gmail.com"), profile("John Smith", email="john_smith@gmail.com")),
+        # Namesakes in a town of which each gave a surname that is frequent where they live.
+        (profile("Olena Kovalenko", city="Lviv"), profile("Olena Kovalenko", city="Lviv")),
+        # Sisters.
+        (profile("Mia Lindqvist", **HOME), profile("Mila Lindqvist", **HOME)),
         # Colleagues.
         (
             profile("Anna Brook", email="anna.brook@example.com", company="Example", phone="+15125550101"),
@@ -345,6 +365,9 @@ def test_evidence_never_holds_a_value() -> None:
         ("valentina", "valentiba", Agreement.CLOSE),
         ("a", "anna", Agreement.INITIAL),
         ("b", "anna", Agreement.DIFFERS),
+        ("b", "william", Agreement.UNKNOWN),
+        ("jsoh", "joshua", Agreement.CLOSE),
+        ("mila", "mia", Agreement.DIFFERS),
         ("liz", "beth", Agreement.UNKNOWN),
         ("", "anna", Agreement.UNKNOWN),
         ("eric", "erica", Agreement.DIFFERS),

@@ -172,11 +172,21 @@ def _same_sound(a: str, b: str) -> bool:
 
 
 def slipped(a: PersonName, b: PersonName) -> bool:
-    """Are the first names a slip apart, though it made another name (Mara, Maria)? For two who share what is hardly ever shared."""
-    shorter = min(len(a.first), len(b.first))
-    if shorter < 3 or _gendered(a.first, b.first):
+    """Are the first names a slip apart, though it made another name (Mara, Maria)? For two who share what is hardly ever shared.
+
+    Also where it is a slip in a short form, and where one swapped their names before or after they married.
+    """
+    if min(len(a.first), len(b.first)) < 3 or _gendered(a.first, b.first):
         return False
-    return OSA.distance(a.first, b.first, score_cutoff=2) <= (2 if shorter > 5 else 1)
+    if a.first == b.last or a.last == b.first or _one_slip(_spelling(a.first), _spelling(b.first)):
+        return True
+    known = short_forms()
+    pairs = [(form, b.first) for form in known.get(a.first, ())] + [(form, a.first) for form in known.get(b.first, ())]
+    return any(min(len(form), len(other)) > 3 and _one_slip(form, other) for form, other in pairs)
+
+
+def _one_slip(a: str, b: str) -> bool:
+    return OSA.distance(a, b, score_cutoff=2) <= (2 if min(len(a), len(b)) > 5 else 1)
 
 
 def _compare_generations(a: str, b: str) -> Agreement:
@@ -192,7 +202,7 @@ def compare_first(a: str, b: str) -> Agreement:
     if a == b:
         return Agreement.SAME
     if _is_initial(a) or _is_initial(b):
-        return Agreement.INITIAL if _sound(a) == _sound(b) else Agreement.DIFFERS
+        return _compare_initial(a, b)
     if _written(a) == _written(b):
         return Agreement.SAME
     parts, others = a.split(), b.split()
@@ -205,7 +215,27 @@ def compare_first(a: str, b: str) -> Agreement:
         return _compare_known(a, b)
     if _cut_short(a, b) or _cut_short(b, a):
         return Agreement.VARIANT
-    return Agreement.CLOSE if min(len(a), len(b)) > 4 and _slip(a, b) and not _gendered(a, b) else Agreement.DIFFERS
+    slip = min(len(a), len(b)) > 4 and _slip(a, b) and not _gendered(a, b)
+    return Agreement.CLOSE if slip or _changed_about(a, b) or _changed_about(b, a) else Agreement.DIFFERS
+
+
+def _compare_initial(a: str, b: str) -> Agreement:
+    """B. may be William, who is Bill, but may be his wife as well."""
+    if _sound(a) == _sound(b):
+        return Agreement.INITIAL
+    initial, name = sorted((a, b), key=len)
+    forms = [form for form in short_forms().get(name, ()) if name in formal_names().get(form, ())]
+    return Agreement.UNKNOWN if any(form[0] == initial for form in forms) else Agreement.DIFFERS
+
+
+def _changed_about(name: str, slip: str) -> bool:
+    """Two letters of a short name, or of a short form, changed about: Jsoh for Josh, who is Joshua. No other name is made so."""
+    if slip in short_forms() or len(slip) < 4:
+        return False
+    return any(
+        len(form) == len(slip) and OSA.distance(form, slip, score_cutoff=1) == 1 and sorted(form) == sorted(slip)
+        for form in (name, *short_forms().get(name, ()))
+    )
 
 
 def _is_initial(name: str) -> bool:

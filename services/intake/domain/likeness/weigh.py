@@ -31,11 +31,11 @@ VETO = -60.0  # more than all that can speak for it
 # other by 1 in 8,000 or fewer. These and the weights below were set on the tuning seeds of tests/eval/dedup.
 FIRST = {Agreement.SAME: 6.5, Agreement.VARIANT: 5.5, Agreement.CLOSE: 4.5, Agreement.INITIAL: 2.0, Agreement.DIFFERS: VETO}
 LAST = {Agreement.SAME: 13.0, Agreement.VARIANT: 9.0, Agreement.CLOSE: 8.0, Agreement.INITIAL: 2.0, Agreement.DIFFERS: -7.0}
-FREQUENT_LAST = {Agreement.SAME: 8.0, Agreement.CLOSE: 5.0}
+FREQUENT_LAST = {Agreement.SAME: 8.0, Agreement.CLOSE: 5.5}
 
 # What the mailbox of somebody who gave no last name says, by how much of the other's name is in it.
 SPELT = Evidence("name", "one gave none or half, and their mailbox spells the other's", 16.0)
-FREQUENT_SPELT = Evidence("name", "one gave none or half, and their mailbox spells the other's, which is frequent", 14.0)
+FREQUENT_SPELT = Evidence("name", "one gave none or half, and their mailbox spells the other's, which is frequent", 13.5)
 HALF_SPELT = Evidence("name", "one gave none or half, and their mailbox spells the other's in short", 9.5)
 PART_SPELT = Evidence("name", "one gave none or half, and their mailbox is half of the other's", 6.0)
 NUMBERED = Evidence("company", "same, in which two have that name", 3.0)
@@ -135,8 +135,10 @@ def _weigh_spelt(a: Profile, b: Profile) -> Evidence | None:
     if bool(a.name.last) is bool(b.name.last) or _one_mailbox(a, b):
         return None
     whole, part = (a, b) if a.name.last else (b, a)
-    if _spells(part.email_local, whole.name):
-        if whole.name.last not in part.email_local:
+    # One slip away from the other's, it was meant to spell what that one spells.
+    mailbox = whole.email_local if _slipped_mailbox(a, b) else part.email_local
+    if _spells(mailbox, whole.name):
+        if whole.name.last not in mailbox:
             return HALF_SPELT
         return FREQUENT_SPELT if whole.name.last in FREQUENT_SURNAMES else SPELT
     letters = _only_letters(part.email_local)
@@ -199,6 +201,10 @@ def _letter_slip(a: Profile, b: Profile) -> bool:
     return _digits(one) == _digits(other) and OSA.distance(one, other, score_cutoff=1) == 1
 
 
+def _slipped_mailbox(a: Profile, b: Profile) -> bool:
+    return bool(a.email_local) and a.email_domain == b.email_domain and _letter_slip(a, b)
+
+
 def _unmarked(text: str) -> str:
     return "".join([c for c in text if c.isalnum()])
 
@@ -238,14 +244,14 @@ def _weigh_phone(a: Profile, b: Profile) -> Evidence | None:
 
 def _weigh_company(a: Profile, b: Profile) -> Evidence | None:
     if a.company_domain and a.company_domain == b.company_domain:
-        return Evidence("company", "same domain", 12.0) if not (_numbered(a) or _numbered(b)) else NUMBERED
+        return Evidence("company", "same domain", 13.0) if not (_numbered(a) or _numbered(b)) else NUMBERED
     if not a.company or not b.company:
-        return Evidence("company", "named as the other's domain", 10.0) if _domain_of(a, b) or _domain_of(b, a) else None
+        return Evidence("company", "named as the other's domain", 12.0) if _domain_of(a, b) or _domain_of(b, a) else None
     one, other = min(a.company, b.company), max(a.company, b.company)
     if one == other:
-        return NUMBERED if _numbered(a) or _numbered(b) else Evidence("company", "same", 11.0)
+        return NUMBERED if _numbered(a) or _numbered(b) else Evidence("company", "same", 12.5)
     if fuzz.ratio(one.replace(" ", ""), other.replace(" ", "")) >= 88 or fuzz.token_sort_ratio(one, other) >= 92:
-        return Evidence("company", "close", 10.0)
+        return Evidence("company", "close", 12.0)
     if fuzz.token_set_ratio(one, other) >= 92:
         return Evidence("company", "one name within the other", 4.0)
     return Evidence("company", "another", -3.0)

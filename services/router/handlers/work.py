@@ -19,7 +19,7 @@ from services.router.domain.lead import Case
 from services.router.domain.strategies import Key, keys_of
 from services.router.handlers.memory import Memory, active_policy
 from services.router.handlers.rows import decision_row
-from services.router.handlers.telling import event_of
+from services.router.handlers.telling import count_told, event_of
 from shared.contracts.events import Event
 from shared.db.uow import UnitOfWork
 from shared.errors import Transient
@@ -259,6 +259,7 @@ class Work:
         for lead, what, sequence, cause in done.told:
             event = what if isinstance(what, Event) else self._event(lead, what)
             self.uow.emit(event, sequence=sequence, cause=cause)
+        self.uow.after_commit(lambda: count_told(what for _, what, _, _ in done.told))
 
     def _event(self, lead: Case, what: Happening) -> Event:
         name = ""

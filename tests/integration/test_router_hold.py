@@ -18,7 +18,7 @@ from services.router.handlers import attendance
 from services.router.handlers.queue import found_by_net
 from shared.contracts.envelope import Cause
 from shared.contracts.events import LeadAssigned
-from shared.telemetry import new_traceparent
+from shared.telemetry import METRICS, new_traceparent
 from tests.support.checks import router_violations
 from tests.support.installation import Installation
 from tests.support.office import NOON, Office, SetClock, leads, members, offices, scored, stage
@@ -142,6 +142,50 @@ async def test_without_a_queue_there_is_no_timer(office: Office, clock: SetClock
     clock.shown += timedelta(days=2)
     await office.ring()
     assert await office.rows("SELECT * FROM router.timers") == []
+
+
+async def test_leads_that_wait_for_their_own_owner_are_left_to_wait(
+    office: Office, clock: SetClock, installation: Installation
+) -> None:
+    """One of those who wait for the same owner is looked at; the time of each ends by its own timer. No fault is counted."""
+    ann = await office.agent("ann", zone="UTC")
+    bob = await office.agent("bob")
+    sticky = {"by": ["account"], "days": 30, "absent": "wait", "hold_minutes": 90}
+    await office.policy({"pools": {"p": {**members(ann, bob), "sticky": sticky}}, "rules": [], "default": "p"})
+    first, *others, stranger = leads(40)
+    await office.take(scored(first, account_id="acme"))
+    [(_, owner)] = await office.owners()
+    await office.do(lambda uow: attendance.set_pause(owner, Pause(NOON + timedelta(hours=1), ""), uow, **told()))
+    await office.take(*(scored(lead, account_id="acme") for lead in others))
+    assert len(await office.queue()) == 38
+    assert len(await office.rows("SELECT DISTINCT asks FROM router.queue")) == 1
+    await office.take(scored(stranger, 1))
+    assert {lead for lead, _ in await office.owners()} == {first, stranger}
+    assert await office.sweep() == 0
+    assert await router_violations(installation.admin_dsn) == []
+    clock.shown = NOON + timedelta(hours=1)
+    await office.ring()
+    assert [agent for lead, agent in await office.owners() if lead in others] == [owner] * 38
+    assert await router_violations(installation.admin_dsn) == []
+
+
+async def test_how_late_a_queue_is_served_is_exported(office: Office, clock: SetClock) -> None:
+    agent = await office.agent("ann", daily_cap=1)
+    await office.pool("default", agent)
+    await office.take(*(scored(lead) for lead in leads(2)))
+    before = _rings()
+    clock.shown = datetime(2026, 3, 11, 0, 0, 20, tzinfo=UTC)
+    await office.ring()
+    after = _rings()
+    assert after[0] == before[0] + 1
+    assert 20 <= after[1] - before[1] < 21
+
+
+def _rings() -> tuple[float, float]:
+    """How often timers of queues rang so far, and how late all together, in seconds."""
+    labels = {"service": "router", "kind": "queue"}
+    found = [METRICS.get_sample_value(f"handoff_timer_lateness_seconds_{what}", labels) for what in ("count", "sum")]
+    return found[0] or 0.0, found[1] or 0.0
 
 
 async def test_what_the_net_finds_is_given_out_and_counted(office: Office, clock: SetClock) -> None:

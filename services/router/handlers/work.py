@@ -22,7 +22,7 @@ from services.router.domain.strategies import Key, keys_of
 from services.router.handlers.calendars import agents_with_days_off
 from services.router.handlers.memory import Memory, active_policy
 from services.router.handlers.rows import decision_row
-from services.router.handlers.telling import event_of
+from services.router.handlers.telling import count_told, event_of
 from shared.contracts.events import Event
 from shared.db.uow import UnitOfWork
 from shared.errors import Transient
@@ -289,6 +289,7 @@ class Work:
         for lead, what, sequence, cause in done.told:
             event = what if isinstance(what, Event) else self._event(lead, what)
             self.uow.emit(event, sequence=sequence, cause=cause)
+        self.uow.after_commit(lambda: count_told(what for _, what, _, _ in done.told))
 
     def _event(self, lead: Case, what: Happening) -> Event:
         name = ""

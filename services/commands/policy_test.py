@@ -45,16 +45,21 @@ class Source(NamedTuple):
 
 
 def policy_test(
-    files: Annotated[list[Path], typer.Argument(help="Scenarios, YAML or JSON; of a folder all its files.")],
+    files: Annotated[list[Path] | None, typer.Argument(help="Scenarios, YAML or JSON; of a folder all its files.")] = None,
     policy: Annotated[
-        Path | None, typer.Option(help="The policy that is tested, where scenarios have none of their own.")
+        Path | None,
+        typer.Option(help="The policy that is tested, where scenarios have none of their own; its own tests are played too."),
     ] = None,
     format: Annotated[Format, typer.Option(help="text, json, or junit for a CI server.")] = Format.TEXT,
 ) -> None:
     """Play routing scenarios. Exit code 0: all passed; 1: one failed; 2: a file cannot be read."""
+    if not files and not policy:
+        raise ConfigurationError("name a file of scenarios, or a --policy that has tests of its own")
     base = Base(FACTS, _policy(policy) if policy else None)
     facts = {*FACTS, *(base.policy or {}).get("facts", {})}
-    sources = [_read(path, facts) for path in _files(files)]
+    sources = [_read(path, facts) for path in _files(files or ())]
+    if policy and base.policy and "tests" in base.policy:
+        sources.append(_read(policy, facts, at="tests"))
     played = [(source, [play(one, base) for one in source.scenarios]) for source in sources]
     _TELL[format](played)
     if any(source.problems or any(one.problems for one in results) for source, results in played):
@@ -76,7 +81,8 @@ def _files(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def _read(path: Path, facts: set[str]) -> Source:
+def _read(path: Path, facts: set[str], *, at: str | None = None) -> Source:
+    """`at` is the field of its document in which a file holds its scenarios; None where it holds nothing else."""
     try:
         body = path.read_bytes()
         documents, lines = ([read_json(body)], {"/0": 1}) if path.suffix == ".json" else read_documents(body)
@@ -88,7 +94,8 @@ def _read(path: Path, facts: set[str]) -> Source:
     problems: list[Problem] = []
     for index, document in enumerate(documents):
         try:
-            scenarios += read(document, facts, path=f"/{index}")
+            found = document[at] if at else document
+            scenarios += read(found, facts, path=f"/{index}/{at}" if at else f"/{index}")
         except InvalidScenario as error:
             problems += error.problems
     return Source(path, tuple(scenarios), tuple(problems), lines)

@@ -10,8 +10,7 @@ from uuid import UUID
 
 from services.router import store
 from services.router.domain import Entry, InvalidSettings, Settings, agent_changed, change_settings, copy_calendars
-from services.router.domain.desk import count_so_far
-from services.router.handlers.fairness import reweigh
+from services.router.domain.desk import count_so_far, reweigh
 from services.router.handlers.membership import ASKED, enrol_again, lock_policy_for
 from services.router.handlers.policies import refresh_members
 from services.router.handlers.queue import drain
@@ -52,7 +51,7 @@ async def change_agent(id: UUID, changes: Mapping[str, Any], uow: UnitOfWork, *,
     await store.update_agents(uow, [standing._replace(settings=settings)], "settings", by)
     if chosen:
         work = await enrol_again(work, [id], by=by, cause=cause)
-    reweigh(work, id, standing.settings, settings)
+    reweigh(work.desk, id, standing.settings, settings)
     await tell_groups(work, {id: told(id, settings, uow)}, cause)
     return await agent_row(uow, id)
 

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from services.router import store
 from services.router.domain import MAX_ROWS, InvalidSettings, Settings, UnreadableRoster, change_settings, read_csv
+from services.router.domain.desk import reweigh
 from services.router.handlers.agents import count_time, tell_groups, told
-from services.router.handlers.fairness import reweigh
 from services.router.handlers.membership import ASKED, enrol_again, lock_policy_for
 from services.router.handlers.work import Work
 from services.router.store import Standing
@@ -126,7 +126,7 @@ async def _write(
     if chosen and wanted:
         work = await enrol_again(work, changed, by=by, cause=cause)
     for id, one in sorted(changed.items()):
-        reweigh(work, id, known[id].settings, one.settings)
+        reweigh(work.desk, id, known[id].settings, one.settings)
     await tell_groups(work, {id: told(id, one.settings, work.uow) for id, one in changed.items()}, cause)
 
 

@@ -69,6 +69,19 @@ EXPECTED: dict[str, tuple[Any, Any]] = {
         ],
         [{"agent": "Eve", "available": True}],
     ),
+    "statement": (
+        [
+            {
+                "agent": "Ann",
+                "pool": "emea",
+                "entitled": 1,
+                "received": 1,
+                "difference": {"min": -0.1, "max": 0.1},
+                "text": "is level",
+            }
+        ],
+        [{"agent": "Ann", "pool": "emea", "received": 2}],
+    ),
     "decisions": (
         {
             "W": {"rule": "late", "pool": "late", "outcome": "queued", "stopped": {"off_hours": 1}, "eligible": 0},

@@ -20,6 +20,7 @@ from services.router.domain.desk.passing import move_on, pass_time
 from services.router.domain.desk.promises import close, count_so_far, due
 from services.router.domain.desk.record import Made, Record
 from services.router.domain.desk.reports import CLOSING, note_response, note_stage, rank_again, reroute, route, take_scored
+from services.router.domain.desk.weights import reweigh
 
 __all__ = [
     "CLOSING",
@@ -56,6 +57,7 @@ __all__ = [
     "pass_time",
     "rank_again",
     "reroute",
+    "reweigh",
     "route",
     "take_scored",
     "take_to_pool",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from services.router.domain.availability import availability, copy_calendars, days_off
 from services.router.domain.desk.promises import calendars_of
 from services.router.domain.lead import Case
+from services.router.domain.rotation import PARTS
 from services.router.domain.scenario.account import Event, event_of
+from services.router.domain.scenario.comparing import NOBODY, agrees, compared, listed, number, within
 from services.router.domain.scenario.explaining import why_not
 from services.router.domain.scenario.history import Decided
 from services.router.domain.scenario.moments import shown
@@ -17,8 +19,6 @@ from services.router.domain.scenario.values import Check, Document, InvalidScena
 from services.router.domain.sla import status
 from shared.rules import Problem
 from shared.rules.definitions import escape
-
-NOBODY = "nobody"
 
 
 def check(play: Play, then: Document, path: str) -> Iterator[Check]:
@@ -67,7 +67,7 @@ def _waits(play: Play, value: Any, path: str) -> Iterator[Check]:
         found = sorted(play.name_of(lead.lead_id) for lead in play.world.waiting())
         for name in value:
             play.lead(name, path)
-        yield Check(path, "who waits", found == sorted(value), _listed(sorted(value)), _listed(found))
+        yield Check(path, "who waits", found == sorted(value), listed(sorted(value)), listed(found))
         return
     for name, wanted in value.items():
         at = f"{path}/{escape(name)}"
@@ -82,13 +82,13 @@ def _wait(play: Play, lead: Case, wanted: Document | None, path: str, name: str)
     decided = play.world.history.of(lead.lead_id)
     why = decided[-1].made.why if decided else "it waited before the scenario began"
     found = {"pool": lead.queued.pool, "why": why, "until": lead.queued.until}
-    return _compared(play, f"what {name} waits for", wanted, found, path)
+    return compared(play, f"what {name} waits for", wanted, found, path)
 
 
 def _queue(play: Play, value: Document, path: str) -> Iterator[Check]:
     for pool, wanted in value.items():
         found = [play.name_of(lead.lead_id) for lead in play.world.in_line() if lead.queued and lead.queued.pool == pool]
-        yield Check(f"{path}/{escape(pool)}", f"the queue of {pool}", found == wanted, _listed(wanted), _listed(found))
+        yield Check(f"{path}/{escape(pool)}", f"the queue of {pool}", found == wanted, listed(wanted), listed(found))
 
 
 def _offered_to(play: Play, value: Document, path: str) -> Iterator[Check]:
@@ -97,7 +97,7 @@ def _offered_to(play: Play, value: Document, path: str) -> Iterator[Check]:
         lead = play.lead(name, at)
         found = sorted(play.world.people.name(one) for one in lead.offered.offer.open_to) if lead.offered else []
         names = sorted([wanted] if isinstance(wanted, str) else wanted or [])
-        yield Check(at, f"to whom {name} is on offer", found == names, _listed(names), _listed(found))
+        yield Check(at, f"to whom {name} is on offer", found == names, listed(names), listed(found))
 
 
 def _rejected(play: Play, value: Document, path: str) -> Iterator[Check]:
@@ -124,7 +124,7 @@ def _counts(play: Play, value: Document, path: str) -> Iterator[Check]:
             parts = {"received": {one: parts[one] for one in ("min", "max") if one in parts}, **parts}
         for what, count in (("received", play.world.history.received(agent.id)), ("open", play.world.history.holds(agent.id))):
             if what in parts:
-                yield Check(at, f"how many {name} {_HAS[what]}", _within(count, parts[what]), _number(parts[what]), str(count))
+                yield Check(at, f"how many {name} {_HAS[what]}", within(count, parts[what]), number(parts[what]), str(count))
 
 
 _HAS = {"received": "received", "open": "holds"}
@@ -139,7 +139,7 @@ def _availability(play: Play, value: Sequence[Document], path: str) -> Iterator[
         found = availability(agent, moment)
         values = {"available": found.available, "gate": found.gate and found.gate.value, "until": found.until, "text": found.text}
         asked = {name: one for name, one in wanted.items() if name not in ("agent", "at")}
-        yield _compared(play, f"whether {wanted['agent']} can receive at {shown(moment, play.scenario.zone)}", asked, values, at)
+        yield compared(play, f"whether {wanted['agent']} can receive at {shown(moment, play.scenario.zone)}", asked, values, at)
 
 
 def _as_known(play: Play, id: Any) -> Any:
@@ -151,6 +151,26 @@ def _as_known(play: Play, id: Any) -> Any:
     names = agent.settings.holidays
     agent.days_off = days_off(names, copy_calendars(names, play.world.now.year))
     return agent
+
+
+def _statement(play: Play, value: Sequence[Document], path: str) -> Iterator[Check]:
+    """Turns with two decimals: what the agent was entitled to in a pool, what it received, and the difference."""
+    for index, wanted in enumerate(value):
+        at = f"{path}/{index}"
+        agent, pool = play.agent(wanted["agent"], f"{at}/agent"), wanted["pool"]
+        group = play.world.active.group_of_pool.get(pool)
+        if group is None or agent.id not in play.world.states[group].pool(pool).turns:
+            raise InvalidScenario([Problem(f"{at}/pool", f"{wanted['agent']} is in no pool {pool}")])
+        state = play.world.states[group]
+        state.roll(play.world.now)
+        found = state.statement(pool, agent.id)
+        values = {"entitled": _turns(found.entitled), "received": found.received, "difference": _turns(found.difference)}
+        asked = {name: one for name, one in wanted.items() if name in values or name == "text"}
+        yield compared(play, f"statement of {wanted['agent']} in {pool}", asked, {**values, "text": found.text}, at)
+
+
+def _turns(parts: int) -> float:
+    return round(parts / PARTS, 2)
 
 
 # -- Promises and decisions ------------------------------------------------------------------------------------------------------
@@ -170,7 +190,7 @@ def _deadlines(play: Play, value: Document, path: str) -> Iterator[Check]:
                 continue
             breaks = play.world.deadlines.get((lead.lead_id, sla))
             values = {"due": breaks, "status": status(clock, calendars, play.world.now).state.value}
-            yield _compared(play, about, {"due": wanted} if isinstance(wanted, str) else wanted, values, at)
+            yield compared(play, about, {"due": wanted} if isinstance(wanted, str) else wanted, values, at)
 
 
 def _decisions(play: Play, value: Document, path: str) -> Iterator[Check]:
@@ -179,7 +199,7 @@ def _decisions(play: Play, value: Document, path: str) -> Iterator[Check]:
         decided = _chosen(play, play.lead(name, at), wanted.get("number"), at)
         values = _decision(play, decided)
         asked = {one: part for one, part in wanted.items() if one != "number"}
-        yield _compared(play, f"decision on {name}", asked, values, at)
+        yield compared(play, f"decision on {name}", asked, values, at)
 
 
 def _decision(play: Play, decided: Decided) -> dict[str, Any]:
@@ -207,7 +227,7 @@ def _why_not(play: Play, value: Sequence[Document], path: str) -> Iterator[Check
         found = why_not(play.world, decided, agent.id)
         values = {"verdict": found.verdict.value, "gate": found.gate and found.gate.value, "text": found.text}
         asked = {name: one for name, one in wanted.items() if name in values}
-        yield _compared(play, f"why {wanted['agent']} did not get {wanted['lead']}", asked, values, at)
+        yield compared(play, f"why {wanted['agent']} did not get {wanted['lead']}", asked, values, at)
 
 
 def _chosen(play: Play, lead: Case, number: int | None, path: str) -> Decided:
@@ -254,67 +274,11 @@ def _events(play: Play) -> list[Event]:
 def _is(play: Play, event: Event, wanted: Any, path: str) -> bool:
     if isinstance(wanted, str):
         return wanted in event.text
-    return all(_agrees(play, one, event.values.get(name), f"{path}/{name}", within=name == "why") for name, one in wanted.items())
+    return all(agrees(play, name, one, event.values.get(name), path) for name, one in wanted.items())
 
 
 def _wanted(wanted: Any) -> str:
     return wanted if isinstance(wanted, str) else ", ".join(f"{name}: {one}" for name, one in wanted.items())
-
-
-# -- Comparing -------------------------------------------------------------------------------------------------------------------
-
-_MOMENTS = frozenset(("due", "until", "at"))
-_PARTS = frozenset(("why", "text"))  # of which a part is expected
-_NUMBERS = frozenset(("eligible",))
-
-
-def _compared(play: Play, about: str, wanted: Document, found: Mapping[str, Any], path: str) -> Check:
-    """One check of all that is wanted; what was found is told of the same."""
-    passed = all(
-        _agrees(play, one, found[name], f"{path}/{name}", within=name in _PARTS, name=name) for name, one in wanted.items()
-    )
-    expected = ", ".join(f"{name}: {_shown(play, _meant(play, one, name, path))}" for name, one in wanted.items())
-    return Check(path, about, passed, expected, ", ".join(f"{name}: {_shown(play, found[name])}" for name in wanted))
-
-
-def _agrees(play: Play, wanted: Any, found: Any, path: str, *, within: bool, name: str = "") -> bool:
-    if within:
-        return isinstance(found, str) and wanted in found
-    name = name or path.rsplit("/", 1)[-1]
-    if name in _NUMBERS:
-        return _within(found, wanted)
-    if name == "agents":
-        return sorted([wanted] if isinstance(wanted, str) else wanted) == sorted(found or [])
-    return bool(_meant(play, wanted, name, path) == found)
-
-
-def _meant(play: Play, wanted: Any, name: str, path: str) -> Any:
-    """A moment that is expected, as a moment: a time of day is that of the day on which the scenario starts, or a later one."""
-    if name in _MOMENTS and isinstance(wanted, str):
-        return play.expected_moment(wanted, path)
-    return wanted
-
-
-def _shown(play: Play, value: Any) -> str:
-    if hasattr(value, "astimezone"):
-        return shown(value, play.scenario.zone)
-    return "none" if value is None else f"{value}"
-
-
-def _within(count: int, wanted: Any) -> bool:
-    if isinstance(wanted, Mapping):
-        return bool(wanted.get("min", count) <= count <= wanted.get("max", count))
-    return bool(count == wanted)
-
-
-def _number(wanted: Any) -> str:
-    if isinstance(wanted, Mapping):
-        return " and ".join(f"{'at least' if name == 'min' else 'at most'} {one}" for name, one in wanted.items())
-    return str(wanted)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names) or NOBODY
 
 
 _EXPECTED: dict[str, Callable[[Play, Any, str], Iterator[Check]]] = {
@@ -330,5 +294,6 @@ _EXPECTED: dict[str, Callable[[Play, Any, str], Iterator[Check]]] = {
     "never": _never,
     "why_not": _why_not,
     "availability": _availability,
+    "statement": _statement,
     "decisions": _decisions,
 }

@@ -185,6 +185,16 @@ _AVAILABLE: Shape = _object(
     },
     "agent",
 )
+_TURNS: Shape = {
+    "type": ["number", "object"],
+    "properties": {"min": {"type": "number"}, "max": {"type": "number"}},
+    "additionalProperties": False,
+    "minProperties": 1,
+    "description": "turns with two decimals, or {min, max}",
+}
+_STATEMENT: Shape = _object(
+    {"agent": _NAME, "pool": _NAME, "entitled": _TURNS, "received": _NUMBER, "difference": _TURNS, "text": _TEXT}, "agent", "pool"
+)
 _DECISION: Shape = _object(
     {
         "number": {**_whole(1, 1_000), "description": "Which of the lead's decisions; the last one without."},
@@ -213,10 +223,14 @@ THEN: Shape = _object(
         "never": _list(_HAPPENED),
         "why_not": _list(_WHY_NOT),
         "availability": _list(_AVAILABLE),
+        "statement": _list(_STATEMENT),
         "decisions": _map(_DECISION),
     }
 )
 
+_CORRECTION: Shape = _object(
+    {"agent": _NAME, "pool": _NAME, "turns": _whole(1, 1_000), "reason": _TEXT}, "agent", "pool", "turns"
+)
 STEP: Shape = _object(
     {
         "at": _MOMENT,
@@ -243,6 +257,8 @@ STEP: Shape = _object(
         "resume": _NAME,
         "leave": _object({"agent": _NAME, "from": _MOMENT, "to": _MOMENT, "catch_up": _TRUTH}, "agent", "to"),
         "presence": _object({"agent": _NAME, "status": _one_of(_STATES), "for": _DURATION, "until": _MOMENT}, "agent", "status"),
+        "credit": _CORRECTION,
+        "debit": _CORRECTION,
         "activate": _object({"policy": {"type": "object"}, "change": {"type": "object"}}, minProperties=1, maxProperties=1),
         "restart": {"type": "boolean", "enum": [True]},
         "outage": _object({"for": _DURATION, "until": _MOMENT}, minProperties=1, maxProperties=1),

@@ -300,9 +300,9 @@ class DeskPlay:
         for lead, held in record.assigned:
             assert lead.lead_id not in self.open, "a lead has two owners"
             self.open[lead.lead_id] = held
-        for held in record.accepted:
-            [lead_id] = [id for id, one in self.open.items() if one.id == held.id]
-            self.open[lead_id] = held
+        for lead, held in record.accepted:
+            assert self.open[lead.lead_id].id == held.id, "accepted without being open"
+            self.open[lead.lead_id] = held
         for id in record.unqueued:
             self.queue.pop(id, None)
         for id, place in (*record.queued.items(), *((one.lead_id, one) for one in record.ranked)):

@@ -24,6 +24,7 @@ from services.router.domain.desk import Desk, accept, claim, decline_offer, give
 from services.router.domain.lead import Case
 from shared.bus.postgres import PostgresBus
 from shared.clock import SystemClock
+from shared.telemetry import logger
 from tests.chaos import firm
 from tests.support.checks import router_violations
 from tests.support.decisions import decision_faults, outcomes
@@ -34,12 +35,22 @@ from tests.support.processes import Fleet
 from tests.support.waiting import eventually
 from tests.support.world import connected
 
+log = logger(__name__)
+
 CHUNK = 50  # leads published at once
-AHEAD = 400  # published and not yet taken at most, so that all that happens happens meanwhile
+AHEAD = 0.1  # part of all leads that is published and not yet taken at most, so that all that happens happens meanwhile
+REST = 0.1  # seconds between what one person does and the next, so that the processes come to their locks
 KILLED_FROM, KILLED_TO = 0.05, 0.9  # parts of the leads between which processes are killed
 SETTLING = 240.0  # seconds
-OPEN_WORK = "SELECT id, lead_id FROM router.assignments WHERE closed_at IS NULL OFFSET $1 LIMIT $2"
+OPEN_WORK = """
+SELECT id, lead_id, agent_id FROM router.assignments WHERE closed_at IS NULL AND NOT id = ANY($1) AND NOT agent_id = ANY($2)
+ORDER BY assigned_at LIMIT 200
+"""
 DONE = "SELECT count(*) FROM router.inbox"
+LAG = """
+SELECT coalesce(sum(h.next - o.position), 0) FROM bus.heads h JOIN bus.offsets o USING (topic, partition)
+WHERE o.consumer_group = 'router'
+"""
 WAITING = "SELECT (SELECT count(*) FROM router.queue) + (SELECT count(*) FROM router.leads WHERE offered IS NOT NULL)"
 
 
@@ -67,7 +78,7 @@ class Fire:
     """The parts that burn at once, each drawn from a seed of its own."""
 
     fleet: Fleet
-    office: Office
+    replicas: list[Office]
     bus: PostgresBus
     connection: asyncpg.Connection
     outcome: Outcome
@@ -92,13 +103,21 @@ class Fire:
 
     async def burn(self) -> None:
         async with asyncio.TaskGroup() as group:
-            parts = [self.close_leads(), *(self.use_hands(n) for n in range(6)), *(self.toggle(n) for n in range(6))]
+            watching = group.create_task(self.watch())
+            parts = [self.close_leads(), *(self.use_hands(n) for n in range(3)), *(self.toggle(n) for n in range(3))]
             burning = [group.create_task(part) for part in parts]
             killing = group.create_task(self.kill())
             await self.publish_leads()
             await killing
             self.over.set()
             await asyncio.gather(*burning)
+            watching.cancel()
+
+    async def watch(self) -> None:
+        while True:
+            await asyncio.sleep(10)
+            waiting = await self.count("SELECT count(*) FROM router.queue")
+            log.warning("fire.burns", published=self.outcome.done["published"], waiting=waiting, lag=await self.count(LAG))
 
     # -- Leads come
 
@@ -112,7 +131,7 @@ class Fire:
             await eventually(self.has_caught_up, timeout=SETTLING)
 
     async def has_caught_up(self) -> bool:
-        return self.published - await self.count(DONE) < AHEAD
+        return await self.count(LAG) < max(AHEAD * self.outcome.leads, 8 * CHUNK)
 
     # -- Processes are killed
 
@@ -136,19 +155,25 @@ class Fire:
     # -- Leads are worked on
 
     async def close_leads(self) -> None:
-        """Owners win and lose leads, so that there is room again."""
-        drawn, publisher, closed = self.drawn("closings"), await self.bus.publisher(), set[UUID]()
+        """Owners win and lose leads, so that there is room again for those who have caps."""
+        drawn, publisher, told = self.drawn("closings"), await self.bus.publisher(), set[UUID]()
+        contacted = set[UUID]()
+        spared = [self.agents[name] for name in firm.FAIR]
         while not self.over.is_set():
-            held = await self.count("SELECT count(*) FROM router.assignments WHERE closed_at IS NULL")
-            rows = await self.fetch(OPEN_WORK, drawn.randrange(max(held, 1)), 40)
-            wanted = [row for row in rows if row["id"] not in closed]
-            closed |= {row["id"] for row in wanted}
-            stages = [self.market.stage(row["lead_id"], drawn.choice(["won", "lost", "contacted"]), row["id"]) for row in wanted]
+            rows = await self.fetch(OPEN_WORK, list(told), spared)
+            stages = []
+            for row in rows:
+                over = row["id"] in contacted or drawn.random() < 0.7
+                (told if over else contacted).add(row["id"])
+                stages.append(
+                    self.market.stage(row["lead_id"], drawn.choice(["won", "lost"]) if over else "contacted", row["id"])
+                )
             await publisher.publish(stages)
             self.published += len(stages)
             self.outcome.done["stages told"] += len(stages)
             self.outcome.longest_queue = max(self.outcome.longest_queue, await self.count("SELECT count(*) FROM router.queue"))
-            await asyncio.sleep(0.05)
+            await eventually(self.has_caught_up, timeout=SETTLING)
+            await asyncio.sleep(REST)
 
     async def use_hands(self, number: int) -> None:
         drawn = self.drawn(f"hands {number}")
@@ -159,8 +184,10 @@ class Fire:
             if rows:
                 lead = drawn.choice(rows)["lead_id"]
                 work = partial(self.answer_offer if offered else self.answer_lead, drawn)
-                self.outcome.done[await at_the_desk(self.office, lead, work, pools=["spare", "field"])] += 1
-            await asyncio.sleep(0.02)
+                self.outcome.done[
+                    await at_the_desk(self.replicas[number % len(self.replicas)], lead, work, pools=["spare", "field"])
+                ] += 1
+            await asyncio.sleep(REST)
 
     def answer_offer(self, drawn: Random, desk: Desk, lead: Case) -> str:
         if lead.offered is None:
@@ -196,7 +223,7 @@ class Fire:
                 method, path, body, name = self.drawn_change(drawn)
                 address = drawn.choice(self.fleet.replicas["router"]).address
                 self.outcome.done[await _asked(client, method, f"{address}{path}", body, name)] += 1
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(REST)
 
     def drawn_change(self, drawn: Random) -> tuple[str, str, Any, str]:
         """A request: method, path, body, and what it is called."""
@@ -209,8 +236,7 @@ class Fire:
             case 0:
                 return "PATCH", path, {"active": drawn.random() < 0.75}, "made active or not"
             case 1:
-                caps = {"open": drawn.randint(3, 25), "hour": drawn.randint(60, 250), "day": drawn.randint(100, 300)}
-                return "PATCH", path, {"caps": caps}, "caps changed"
+                return "PATCH", path, {"caps": firm.caps(drawn, self.outcome.leads)}, "caps changed"
             case 2:
                 until = (now + timedelta(seconds=drawn.randint(1, 4))).isoformat()
                 return "POST", f"{path}/pause", {"until": until}, "paused"
@@ -294,14 +320,14 @@ async def _laid(ground: Ground, outcome: Outcome) -> AsyncIterator[Fire]:
     dsn = ground.installation.admin_dsn
     async with (
         ground.fleet(replicas=outcome.processes, services=["router"]) as fleet,
-        offices(ground.installation, 1) as [office],
+        offices(ground.installation, 2) as replicas,
         connected(dsn) as connection,
     ):
-        made = firm.agents(Random(f"{outcome.seed} agents"))
-        agents = {name: await office.agent(name, **settings) for name, settings in made.items()}
-        await office.policy(firm.policy(0))
+        made = firm.agents(Random(f"{outcome.seed} agents"), outcome.leads)
+        agents = {name: await replicas[0].agent(name, **settings) for name, settings in made.items()}
+        await replicas[0].policy(firm.policy(0))
         bus = PostgresBus(dsn)
         try:
-            yield Fire(fleet, office, bus, connection, outcome, agents)
+            yield Fire(fleet, replicas, bus, connection, outcome, agents)
         finally:
             await bus.close()

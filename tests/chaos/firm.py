@@ -26,14 +26,20 @@ PROMISED = 60  # seconds to the first response, the least that a policy can prom
 CONTACTS = 1_500
 
 
-def agents(rng: Random) -> dict[str, dict[str, Any]]:
-    """What each agent is made with, by name."""
+def agents(drawn: Random, leads: int) -> dict[str, dict[str, Any]]:
+    """What each agent is made with, by name, for so many leads."""
     made: dict[str, dict[str, Any]] = {name: {} for name in FAIR}
     for name in BUSY:
-        caps = {"open": rng.randint(8, 25), "hour": rng.randint(60, 200), "day": rng.randint(100, 300)}
-        languages = ["de", "en"] if rng.random() < 0.6 else ["en"]
-        made[name] = {"caps": caps, "languages": languages, "needs_presence": name in ONLINE}
+        languages = ["de", "en"] if drawn.random() < 0.6 else ["en"]
+        made[name] = {"caps": caps(drawn, leads), "languages": languages, "needs_presence": name in ONLINE}
     return made
+
+
+def caps(drawn: Random, leads: int) -> dict[str, int]:
+    """Tight ones: a few open leads, and in an hour or a day some less or some more than falls to one agent of all the leads."""
+    share = leads // len(BUSY)
+    periods = {name: drawn.randint(share // 2, share * 3 // 2) for name in ("hour", "day", "week", "month")}
+    return {"open": drawn.randint(10, 40), **periods}
 
 
 def policy(turn: int) -> dict[str, Any]:

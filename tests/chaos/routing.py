@@ -27,7 +27,7 @@ REPORT = Path(__file__).with_suffix(".md")
 
 def main() -> int:
     given = _arguments()
-    configure_logging(level="error")
+    configure_logging(level="warning")
     with tempfile.TemporaryDirectory(prefix="handoff-fire-") as folder:
         outcome = asyncio.run(_run(Path(folder), leads=given.leads, processes=given.processes, seed=given.seed))
     markdown = as_markdown(outcome, at=datetime.now(UTC))

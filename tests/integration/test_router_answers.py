@@ -289,6 +289,7 @@ async def test_a_lead_on_offer_is_merged_back_and_erased(office: Office, install
     assert await office.status(lead) == "merged"
     await office.take(unmerged(lead, ids.uuid7()))
     assert await office.status(lead) == "offered"
+    assert await office.unlike() == []
     await office.take(erased(lead))
     row = await office.lead(lead)
     assert (row["status"], row["offered"], row["due_at"]) == ("erased", None, None)

@@ -18,10 +18,11 @@ from services.router.handlers import attendance
 from services.router.handlers.queue import found_by_net
 from shared.contracts.envelope import Cause
 from shared.contracts.events import LeadAssigned
-from shared.telemetry import new_traceparent
+from shared.telemetry import METRICS, new_traceparent
 from tests.support.checks import router_violations
 from tests.support.installation import Installation
 from tests.support.office import NOON, Office, SetClock, leads, members, offices, scored, stage
+from tests.support.waiting import eventually
 
 MINUTE = timedelta(minutes=1)
 WEEKDAYS = {day: ["09:00-17:00"] for day in ("mon", "tue", "wed", "thu", "fri")}
@@ -106,6 +107,22 @@ async def test_a_queue_is_served_at_the_very_moment_time_frees_somebody(
     assert await router_violations(installation.admin_dsn) == []
 
 
+async def test_a_running_router_serves_the_queue_when_a_pause_ends(installation: Installation) -> None:
+    counted = _found("lead")
+    async with installation.running("router"), offices(installation, 1) as [office]:
+        agent = await office.agent("ann")
+        await office.pool("default", agent)
+        [waiting] = leads(1)
+        ends = office.database.clock.now() + timedelta(seconds=1.5)
+        await office.do(lambda uow: attendance.set_pause(agent, Pause(ends, ""), uow, **told()))
+        await office.take(scored(waiting))
+        assert await office.queue() == [waiting]
+        await eventually(office.owners)
+        [row] = await office.rows("SELECT assigned_at FROM router.assignments")
+        assert row["assigned_at"] >= ends
+    assert _found("lead") == counted, "the net found it, not the timer"
+
+
 async def _pass_until(clock: SetClock, replicas: list[Office], until: datetime) -> None:
     """Lets time pass from timer to timer."""
     while due := await replicas[0].do(
@@ -142,6 +159,50 @@ async def test_without_a_queue_there_is_no_timer(office: Office, clock: SetClock
     clock.shown += timedelta(days=2)
     await office.ring()
     assert await office.rows("SELECT * FROM router.timers") == []
+
+
+async def test_leads_that_wait_for_their_own_owner_are_left_to_wait(
+    office: Office, clock: SetClock, installation: Installation
+) -> None:
+    """One of those who wait for the same owner is looked at; the time of each ends by its own timer. No fault is counted."""
+    ann = await office.agent("ann", zone="UTC")
+    bob = await office.agent("bob")
+    sticky = {"by": ["account"], "days": 30, "absent": "wait", "hold_minutes": 90}
+    await office.policy({"pools": {"p": {**members(ann, bob), "sticky": sticky}}, "rules": [], "default": "p"})
+    first, *others, stranger = leads(40)
+    await office.take(scored(first, account_id="acme"))
+    [(_, owner)] = await office.owners()
+    await office.do(lambda uow: attendance.set_pause(owner, Pause(NOON + timedelta(hours=1), ""), uow, **told()))
+    await office.take(*(scored(lead, account_id="acme") for lead in others))
+    assert len(await office.queue()) == 38
+    assert len(await office.rows("SELECT DISTINCT asks FROM router.queue")) == 1
+    await office.take(scored(stranger, 1))
+    assert {lead for lead, _ in await office.owners()} == {first, stranger}
+    assert await office.sweep() == 0
+    assert await router_violations(installation.admin_dsn) == []
+    clock.shown = NOON + timedelta(hours=1)
+    await office.ring()
+    assert [agent for lead, agent in await office.owners() if lead in others] == [owner] * 38
+    assert await router_violations(installation.admin_dsn) == []
+
+
+async def test_how_late_a_queue_is_served_is_exported(office: Office, clock: SetClock) -> None:
+    agent = await office.agent("ann", daily_cap=1)
+    await office.pool("default", agent)
+    await office.take(*(scored(lead) for lead in leads(2)))
+    before = _rings()
+    clock.shown = datetime(2026, 3, 11, 0, 0, 20, tzinfo=UTC)
+    await office.ring()
+    after = _rings()
+    assert after[0] == before[0] + 1
+    assert 20 <= after[1] - before[1] < 21
+
+
+def _rings() -> tuple[float, float]:
+    """How often timers of queues rang so far, and how late all together, in seconds."""
+    labels = {"service": "router", "kind": "queue"}
+    found = [METRICS.get_sample_value(f"handoff_timer_lateness_seconds_{what}", labels) for what in ("count", "sum")]
+    return found[0] or 0.0, found[1] or 0.0
 
 
 async def test_what_the_net_finds_is_given_out_and_counted(office: Office, clock: SetClock) -> None:
@@ -187,6 +248,21 @@ async def test_a_drain_of_more_than_a_thousand_goes_on_without_the_sweep(office:
     assert await office.queue() == []
 
 
+async def test_groups_that_open_at_the_same_moment_are_all_served(office: Office, clock: SetClock) -> None:
+    names = ["ann", "bob", "cid"]
+    agents = [await office.agent(name, hours=WEEKDAYS, zone="America/New_York") for name in names]
+    rules = [{"name": name, "when": f"product == '{name}'", "pool": name} for name in names]
+    pools = {name: members(agent) for name, agent in zip(names, agents, strict=True)}
+    await office.policy({"pools": pools, "rules": rules, "default": "ann"})
+    for name in names:
+        await fill(office, 700, product=name)
+    clock.shown = datetime(2026, 3, 10, 13, tzinfo=UTC)
+    await office.ring()
+    assert await office.queue() == []
+    by_agent = await office.rows("SELECT agent_id, count(*) AS n FROM router.assignments GROUP BY agent_id ORDER BY agent_id")
+    assert [(row["agent_id"], row["n"]) for row in by_agent] == [(agent, 700) for agent in sorted(agents)]
+
+
 async def test_one_behind_thousands_that_nobody_meets_is_reached_at_once(office: Office) -> None:
     spoken = [{"name": "spoken", "pool": "p", "requires": "lead.language in agent.languages"}]
     ann = await office.agent("Ann", languages=["de"], active=False)
@@ -202,25 +278,28 @@ async def test_one_behind_thousands_that_nobody_meets_is_reached_at_once(office:
 
 
 async def test_the_last_of_many_who_all_ask_something_else_is_reached(office: Office) -> None:
-    """Each is a class of its own, so the queue is gone through; who is freed meanwhile does not send it back to the front."""
-    place = [{"name": "near", "pool": "p", "requires": "lead.product in agent.tags"}]
-    ann = await office.agent("Ann", tags=["wanted"], active=False)
-    bob = await office.agent("Bob", tags=["other"], active=False)
-    pools = {"p": {"members": [{"agent": "Ann"}, {"agent": "Bob"}]}}
-    await office.policy({"pools": pools, "rules": place, "default": "p"})
-    wanted = leads(2_201)
-    for start in range(0, 2_200, 550):
-        await office.take(*(scored(lead, product=f"p{n}") for n, lead in enumerate(wanted[start : start + 550], start)))
-    await office.take(scored(wanted[-1], product="wanted"))
-    early = await fill(office, 1, product="other")
+    """Each is a kind of its own, so the queue is gone through. Who is freed meanwhile does not send it back to the front; afterwards it
+    begins anew, for what was passed before that one came."""
+    near = [{"name": "near", "pool": "p", "requires": "lead.product in agent.tags"}]
+    ann = await office.agent("Ann", tags=["last"], active=False)
+    bob = await office.agent("Bob", tags=["middle"], active=False)
+    await office.policy({"pools": {"p": {"members": [{"agent": "Ann"}, {"agent": "Bob"}]}}, "rules": near, "default": "p"})
+    wanted = leads(2_902)
+    products = [f"p{n}" for n in range(2_902)]
+    products[1_500], products[-1] = "middle", "last"
+    for start in range(0, 2_902, 550):
+        batch = slice(start, start + 550)
+        await office.take(*(scored(lead, product=name) for lead, name in zip(wanted[batch], products[batch], strict=True)))
     await office.change(ann, active=True)
-    assert await office.owners() == []
-    for _ in range(3):  # Bob's coming asks for the front each time
-        await office.change(bob, active=False)
-        await office.change(bob, active=True)
+    await office.timers.turn()
+    assert await office.owners() == [], "some two thousand were looked at"
+    for active in (True, False, True):
+        await office.change(bob, active=active)
+    await office.timers.turn()
+    assert await office.owners() == [(wanted[-1], ann)]
     await office.ring()
-    assert await office.owners() == [(wanted[-1], ann), (early[0], bob)]
-    assert len(await office.rows("SELECT 1 AS one FROM router.queue")) == 2_200
+    assert await office.owners() == [(wanted[-1], ann), (wanted[1_500], bob)]
+    assert await office.sweep() == 0
 
 
 async def test_what_was_asked_is_found_anew_after_a_policy_changed(office: Office) -> None:

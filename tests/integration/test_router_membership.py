@@ -73,7 +73,11 @@ async def test_who_loses_the_skill_leaves_and_the_others_keep_their_counters(off
     before = await counters(office)
     await office.change(cara, skills=["print"], hours={"mon": ["09:00-10:00"]})
     after = await counters(office)
-    assert after == {id: before[id] for id in (ann, ben)}
+    assert {id: one[0] for id, one in after.items()} == {id: before[id][0] for id in (ann, ben)}
+    assert sum(one[1] for one in after.values()) == 0, "what Cara was ahead by is shared among those who stay"
+    dan = await office.agent("Dan", skills=["saas"])
+    assert {id: one for id, one in (await counters(office)).items() if id != dan} == after
+    await office.change(dan, active=False)
     await office.take(*(scored(lead) for lead in leads(3)))
     assert [agent for _, agent in await office.owners()].count(cara) == [one[0] for one in before.values()][2]
     held = before[ann]

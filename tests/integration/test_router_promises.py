@@ -166,6 +166,7 @@ async def test_clocks_end_with_a_merge_and_an_erasure_and_begin_again_when_that_
     await office.take(unmerged(lead, into))
     assert (await office.held(lead))["agent_id"] == ann
     assert {name: one["ended_at"] for name, one in (await clocks_of(office, lead)).items()} == {"answer": None, "accept": None}
+    assert await office.unlike() == []
     await office.take(erased(lead))
     row = await office.lead(lead)
     assert (row["clocks"], row["due_at"]) == (None, None)

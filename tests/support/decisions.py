@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import asyncpg
 
-from services.router.domain import Entry, GroupState, Policy, read_draft
+from services.router.domain import Entry, GroupState, LedgerError, Policy, read_draft
 from services.router.domain.decision import GIVEN
 from services.router.handlers.explaining import differences
 from services.router.handlers.memory import as_activated
@@ -70,8 +70,11 @@ async def _replayed(connection: asyncpg.Connection, group: int, rows: Sequence[R
             faults += _compared(row, policies, state)
         if state.number in kept and not _is_snapshot(state, kept.pop(state.number)):
             faults.append(f"group {group}: its snapshot at {state.number} is not the fold of its ledger")
-        if entry:
-            state.apply(Entry(**{name: entry[name] for name in ENTRY}))
+        try:
+            if entry:
+                state.apply(Entry(**{name: entry[name] for name in ENTRY}))
+        except LedgerError as error:
+            return [*faults, f"group {group}: {error}"]
     return [*faults, *(f"group {group}: decisions name ledger number {number}, which there is not" for number in made)]
 
 

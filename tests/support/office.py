@@ -70,6 +70,7 @@ class Office:
 
     async def ring(self) -> None:
         """Lets the timers ring that are due, and those that are set for at once meanwhile. A failed one stays due, and is raised."""
+        await self.timers.turn()  # also where nothing is due: that somebody looked is known
         while (await self.do(timers.counts)).due:
             await self.timers.turn()
             [failed] = await self.rows("SELECT max(fault) AS fault FROM router.timers")

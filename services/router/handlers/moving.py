@@ -74,7 +74,7 @@ async def reassign_step(job: Job, uow: UnitOfWork) -> Progress:
     said, limit = job.params, _limit(job)
     agent_id, to_agent = UUID(said["agent_id"]), UUID(said["to_agent"]) if said["to_agent"] else None
     ids = await store.held_by(uow, agent_id, after=_after(job), limit=limit, untouched=said["untouched"])
-    work = await Work.open(uow, trial=said["dry_run"])
+    work = await Work.open(uow)
     pools: set[str] = {said["to_pool"]} if said["to_pool"] else set()
     if not pools <= work.active.policy.pools.keys():
         raise conflict("no-pool", f"There is no pool {said['to_pool']} any more.")
@@ -120,7 +120,7 @@ async def reroute_step(job: Job, uow: UnitOfWork) -> Progress:
     """The next such leads. One that nobody may take waits where the rules send it; one that is owned stays with its owner."""
     limit, wanted = _limit(job), _wanted(job)
     ids = await store.misplaced(uow, wanted, after=_after(job), limit=limit)
-    work = await Work.open(uow, trial=job.params["dry_run"])
+    work = await Work.open(uow)
     leads = await work.lock_around(ids)
     await _know(work, leads.values(), ())
     cause, counts = _cause(job), _counts(job)
@@ -169,8 +169,8 @@ async def _know(work: Work, leads: Collection[Case], pools: Iterable[str]) -> No
 
 
 async def _write(work: Work, job: Job, ids: Sequence[UUID], cause: Cause, result: Found, limit: int) -> Progress:
-    await work.write()
-    if not job.params["dry_run"]:
+    if not job.params["dry_run"]:  # what is not written is not remembered either
+        await work.write()
         await drain_freed(work, cause)
     cursor = str(ids[-1]) if ids else job.cursor
     return Progress(cursor=cursor, done=job.done + len(ids), total=job.total, result=result, finished=len(ids) < limit)

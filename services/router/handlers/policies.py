@@ -16,6 +16,7 @@ from services.router.domain import (
     Draft,
     InvalidPolicy,
     Member,
+    Pool,
     differences,
     enrol,
     in_second_form,
@@ -176,8 +177,7 @@ async def refresh_members(uow: UnitOfWork, *, by: str, cause: Cause) -> int | No
     active = await store.own_policy(uow)
     before = await active_policy(uow, active)
     chosen, _ = enrol(before.policy, await profiles_for(uow, before.policy))
-    # Whom a document names was settled when it was activated: a name that somebody else has now, or nobody, changes nothing.
-    pools = {name: chosen.pools[name] if pool.member_rule else pool for name, pool in before.policy.pools.items()}
+    pools = {name: _settled(pool, chosen.pools[name]) for name, pool in before.policy.pools.items()}
     enrolled = replace(before.policy, pools=pools)
     if not joined_and_left(before.policy, enrolled):
         return None
@@ -187,6 +187,14 @@ async def refresh_members(uow: UnitOfWork, *, by: str, cause: Cause) -> int | No
     await store.record_action(uow, version, Action.ACTIVATED, by, {"previous": active})
     await take_effect(before, enrolled.with_version(version), uow, by=by, cause=cause)
     return version
+
+
+def _settled(before: Pool, chosen: Pool) -> Pool:
+    """The pool with whom its rule chose, or else with the members that it had: a name that nobody has any more takes nobody out."""
+    if before.member_rule:
+        return chosen
+    anew = {member.agent_id: member for member in chosen.members}
+    return replace(before, members=tuple(anew.get(member.agent_id, member) for member in before.members))
 
 
 async def _edit(

@@ -25,6 +25,7 @@ from shared.timers import Due
 
 STEPS = (20, 80, 300, 600)  # leads that the steps of a drain look at: mostly one was freed, and one is served
 NET_STEPS = (200,)
+ENOUGH = sum(STEPS)  # leads given out by one unit of work that serves several groups
 PROBED = 300  # kinds of leads of which one is tried, where the first of a queue cannot be given
 GRACE = timedelta(seconds=5)  # for which a queue's timer may be late before the net takes over
 
@@ -39,13 +40,19 @@ found_by_net = Counter(
 
 
 async def drain(
-    work: Work, pools: Iterable[str], cause: Cause, *, after: Position | None = None, steps: Sequence[int] = STEPS
+    work: Work,
+    pools: Iterable[str],
+    cause: Cause,
+    *,
+    after: Position | None = None,
+    again: bool = False,
+    steps: Sequence[int] = STEPS,
 ) -> int:
     """Gives out what waits in these pools while their members may receive. Returns how many leads it were.
 
     The pools' groups are locked. The highest rank first, of equals the oldest, over all the pools, from behind `after` on. Of those who
     ask the same of who receives them one is looked at, where nobody can be given it. A thousand leads at the most: what is left is
-    gone on with at once, in a transaction of its own.
+    gone on with at once, in a transaction of its own; with `again` it will begin anew then.
     """
     desk, wanted, total = work.desk, set(pools), 0
     hopeless: set[str] = set()
@@ -62,7 +69,7 @@ async def drain(
             hopeless |= await _hopeless(work, open_pools, hopeless)
     if steps is STEPS:
         for group in {work.active.group_of_pool[pool] for pool in wanted if desk.can_receive(pool)}:
-            await _go_on(work, group, after)
+            await _go_on(work, group, after, again=again)
         await work.write()
     return total
 
@@ -85,7 +92,7 @@ async def _waiting(work: Work, places: list[Queued]) -> list[Case]:
     return found
 
 
-async def _go_on(work: Work, group: int, after: Position | None) -> None:
+async def _go_on(work: Work, group: int, after: Position | None, *, again: bool) -> None:
     """Has the rest of a group's queues looked at at once. One who goes through them already goes on, and then begins anew.
 
     Else somebody who is freed again and again would send it back to the front each time, and the last in a long queue would never be
@@ -95,7 +102,7 @@ async def _go_on(work: Work, group: int, after: Position | None) -> None:
     if before and before.get("after"):
         await work.go_on(group, {"after": before["after"], "again": True})
     else:
-        await work.go_on(group, {"after": after})
+        await work.go_on(group, {"after": after, "again": again})
 
 
 async def drain_freed(work: Work, cause: Cause) -> None:
@@ -109,13 +116,18 @@ async def serve_queues(timers: Sequence[Due], uow: UnitOfWork) -> None:
     work = await Work.open(uow)
     rung = {due.data["group"]: due for due in timers if due.data["group"] in work.active.groups}
     await work.lock(rung)
+    given = 0
     for group, due in rung.items():
         if work.look_due(group) != due.due_at:
             continue  # it was set again while this unit of work waited for the lock, and will ring again
+        if given >= ENOUGH:  # many begin work at nine: the rest is another unit of work's
+            await work.go_on(group, {name: value for name, value in due.data.items() if name != "group"})
+            continue
         work.take_ring(group)
         waiting = await store.pools_with_queue(uow, work.active.groups[group])
-        await drain(work, waiting, due.as_cause, after=_read_position(due.data))
-        if due.data.get("again") and not work.goes_on(group):
+        again = due.data.get("again", False)
+        given += await drain(work, waiting, due.as_cause, after=_read_position(due.data), again=again)
+        if again and not work.goes_on(group):
             await work.go_on(group, {})
         if await store.pools_with_queue(uow, waiting):
             work.watch_queues([group])

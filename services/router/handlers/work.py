@@ -22,7 +22,7 @@ from services.router.domain.strategies import Key, keys_of
 from services.router.handlers.calendars import agents_with_days_off
 from services.router.handlers.memory import Memory, active_policy
 from services.router.handlers.rows import decision_row
-from services.router.handlers.telling import event_of
+from services.router.handlers.telling import count_told, event_of
 from shared.contracts.events import Event
 from shared.db.uow import UnitOfWork
 from shared.errors import Transient
@@ -54,9 +54,8 @@ class _Locked(dict[int, GroupState]):
 class Work:
     """Opened by `open`, written by `write`. What happens to leads happens at its `desk`."""
 
-    def __init__(self, uow: UnitOfWork, active: ActivePolicy, *, trial: bool = False) -> None:
+    def __init__(self, uow: UnitOfWork, active: ActivePolicy) -> None:
         self.uow = uow
-        self._trial = trial
         self.active = active
         self.states = _Locked()
         self.desk = Desk(active, self.states, uow.now, uow.clock.uuid7)
@@ -67,12 +66,9 @@ class Work:
         self._watched: set[int] = set()
 
     @classmethod
-    async def open(cls, uow: UnitOfWork, *, trial: bool = False) -> Work:
-        """Takes the policy's lock shared, so that the active version and its groups hold until the end.
-
-        Of a `trial` nothing is written, and the states that it worked on are not remembered.
-        """
-        return cls(uow, await active_policy(uow, await store.share_policy(uow)), trial=trial)
+    async def open(cls, uow: UnitOfWork) -> Work:
+        """Takes the policy's lock shared, so that the active version and its groups hold until the end."""
+        return cls(uow, await active_policy(uow, await store.share_policy(uow)))
 
     # -- Locking
 
@@ -206,8 +202,6 @@ class Work:
         Raises Transient where another unit of work knew one of the new leads first.
         """
         done, uow = self.desk.take_record(), self.uow
-        if self._trial:
-            return
         self._written = True
         timers, idle = self._moved_timers(done)
         if done.new:
@@ -295,6 +289,7 @@ class Work:
         for lead, what, sequence, cause in done.told:
             event = what if isinstance(what, Event) else self._event(lead, what)
             self.uow.emit(event, sequence=sequence, cause=cause)
+        self.uow.after_commit(lambda: count_told(what for _, what, _, _ in done.told))
 
     def _event(self, lead: Case, what: Happening) -> Event:
         name = ""

@@ -227,7 +227,7 @@ class Fire:
 
     def drawn_change(self, drawn: Random) -> tuple[str, str, Any, str]:
         """A request: method, path, body, and what it is called."""
-        if drawn.random() < 0.02:
+        if drawn.random() < 0.05:
             self.outcome.policies += 1
             return "POST", "/v1/policies?activate=true", firm.policy(self.outcome.policies), "policies activated"
         name = drawn.choice(firm.BUSY)

@@ -6,9 +6,10 @@ READY := $(VENV)/.installed
 PORT ?= 8080
 PYTEST ?= $(BIN)/python -m pytest
 WORKERS ?= 2
+FILES ?= tests/policies
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test unit lint format bench eval-dedup chaos kafka kafka-stop lock clean
+.PHONY: help setup demo run test unit lint format policy-test bench eval-dedup chaos kafka kafka-stop lock clean
 
 help: ## Print this menu
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +45,9 @@ lint: $(READY) ## Style, types, walls
 format: $(READY) ## Put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+policy-test: $(READY) ## Play routing scenarios (FILES="…", POLICY=…): the project's own, unless you name others
+	@$(BIN)/python -m services policy-test $(FILES) $(if $(POLICY),--policy $(POLICY))
 
 bench: $(READY) ## Measure: floors, the naive pipeline, Handoff on both buses; a table and a JSON file
 	$(BIN)/python -m tests.bench

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from services.commands import deadletters, demo, export, keys, migrate, run, token
+from services.commands import deadletters, demo, export, keys, migrate, policy_test, run, token
 from shared.errors import HandoffError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.command("demo")(demo.demo)
 app.command("migrate")(migrate.migrate)
 app.command("token")(token.token)
 app.command("export")(export.export)
+app.command("policy-test")(policy_test.policy_test)
 app.add_typer(keys.app, name="keys")
 app.add_typer(deadletters.app, name="deadletters")
 

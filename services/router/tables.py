@@ -115,6 +115,7 @@ groups = Table(
     Column("snapshot_number", Integer, nullable=False),
     Column("opened_at", Moment, nullable=False),
     Column("closed_at", Moment),
+    Column("queue_due_at", Moment),
 )
 Index("groups_open_idx", groups.c.id, postgresql_where=text("closed_at IS NULL"))
 
@@ -207,6 +208,7 @@ queue = Table(
     Column("queued_at", Moment, nullable=False),
     Column("rank", BigInteger, nullable=False),
     Column("until", Moment),
+    Column("asks", Text, nullable=False, server_default=""),
 )
 Index("queue_order_idx", queue.c.pool, queue.c.rank.desc(), queue.c.queued_at, queue.c.lead_id)
 

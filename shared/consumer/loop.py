@@ -16,7 +16,7 @@ from shared.contracts.envelope import Message, Received, Unreadable, unpack
 from shared.contracts.events import Event, LeadErased
 from shared.db import deadletters, inbox
 from shared.db.deadletters import NewDeadLetter
-from shared.db.faults import describe, is_world
+from shared.db.faults import describe, is_busy, is_world
 from shared.db.uow import Database, UnitOfWork
 from shared.errors import Transient
 from shared.telemetry import batch_seconds, consumer_lag, events_handled, logger, loop_faults
@@ -166,7 +166,7 @@ class Consumer:
     async def _why(self, error: Exception, records: int) -> None:
         """Returns where the records should be tried one by one; raises where the world must be waited for."""
         if is_world(error):
-            self._world_faults += 1
+            self._world_faults += not is_busy(error)  # one by one, records would be in each other's way still more
             if self._world_faults < SINGLY_AFTER or not await self._probe():
                 raise Transient(f"{records} records: {describe(error)}") from error
             self._world_faults = 0
@@ -211,7 +211,7 @@ class Consumer:
             if not is_world(error):
                 await self._bury(record, "poison", error, attempts=1)
                 return
-            self._failures[message.id] = self._failures.get(message.id, 0) + 1
+            self._failures[message.id] = self._failures.get(message.id, 0) + (not is_busy(error))
             if self._failures[message.id] < SUSPECT_AFTER or not await self._probe():
                 raise Transient(f"{record.topic}/{record.partition}/{record.offset}: {describe(error)}") from error
             await self._bury(record, "suspect", error, attempts=self._failures[message.id])

@@ -13,6 +13,7 @@ from shared.errors import HandoffError, Permanent, Transient
 # Connection lost, transaction to be repeated, out of resources, shutting down, lock not had in time, cancelled by a time limit,
 # and read-only (a standby after a fail-over).
 _WORLD = ("08", "40", "53", "57P0", "55P03", "57014", "25006")
+_BUSY = "55P03"
 
 
 def is_world(error: BaseException) -> bool:
@@ -27,6 +28,15 @@ def is_world(error: BaseException) -> bool:
         return not isinstance(error, ValueError) and ("closed" in str(error) or "connection" in str(error))
     # InternalClientError: the server was killed in mid-answer, and the driver lost track of what it was doing.
     return isinstance(error, Transient | OSError | TimeoutError | sqlalchemy.exc.TimeoutError | asyncpg.InternalClientError)
+
+
+def is_busy(error: BaseException | None) -> bool:
+    """True where a lock was not had in time. However often, that says nothing of the work, but of how many others want the same."""
+    while error is not None:
+        if isinstance(error, asyncpg.PostgresError) and error.sqlstate == _BUSY:
+            return True
+        error = error.__cause__
+    return False
 
 
 def describe(error: BaseException) -> str:

@@ -28,12 +28,12 @@ def _storm(outcome: Outcome) -> str:
         f"SIGKILL and started again, then each outage for {OUTAGE:g} s, all under load. Clients send again with the same "
         "Idempotency-Key after a 503 or a broken connection.",
         "",
-        *_table(
+        *table(
             ["fault", "lasted", "ready again after", "202", "503", "no answer"],
             ((p.name, f"{p.lasted:.1f} s", f"{p.recovered:.1f} s", *_answers(p.answers)) for p in outcome.phases),
         ),
         "",
-        *_table(["over all", ""], _facts(outcome)),
+        *table(["over all", ""], _facts(outcome)),
         "",
         *(f"- BROKEN: {violation}" for violation in outcome.violations),
     ]
@@ -54,6 +54,6 @@ def _answers(answers: Mapping[str, int]) -> tuple[int, int, int]:
     return answers.get("202", 0), answers.get("503", 0), sum(count for name, count in answers.items() if not name.isdigit())
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     shown = [head, ["---"] * len(head), *([str(cell) for cell in row] for row in rows)]
     return [f"| {' | '.join(row)} |" for row in shown]

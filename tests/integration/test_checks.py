@@ -8,13 +8,53 @@ import asyncpg
 import httpx
 
 from tests.support import checks
+from tests.support.decisions import decision_faults
 from tests.support.installation import Installation
 from tests.support.market import lead, make_market
 from tests.support.waiting import eventually
 from tests.support.world import connected
 
 LEADS = 24
+EASTERN = "(SELECT agent_id::text FROM router.assignments WHERE pool = 'east' ORDER BY id LIMIT 1)"
+
+
+def opened_with(value: str, *path: str) -> str:
+    """As if the group had opened with something else known of an agent who received in it, so that what it received was not right."""
+    place = ", ".join(f"'{name}'" for name in path)
+    escaped = value.replace("{", "{{").replace("}", "}}")
+    return f"UPDATE router.groups SET snapshot = jsonb_set(snapshot, ARRAY['agents', {EASTERN}, {place}], '{escaped}')"
+
+
+FORCED = "UPDATE router.ledger SET data = data || '{{\"forced\": true}}' WHERE kind = 'assigned'"
+PAUSED = opened_with('{"until": null, "reason": ""}', "pause")
 FAULTS = [
+    (opened_with("false", "settings", "active"), "is not active and received another"),
+    (PAUSED, "pauses and received another"),
+    (
+        opened_with(
+            '[{"id": "00000000-0000-0000-0000-000000000001", "starts": "2000-01-01T00:00:00+00:00", "ends": "2999-01-01T00:00:00+00:00"}]',
+            "leaves",
+        ),
+        "is on leave and received another",
+    ),
+    (opened_with("true", "settings", "needs_presence"), "has not said to be online and received another"),
+    (opened_with("{}", "settings", "hours"), "does not work then and received another"),
+    *(
+        (opened_with(f'{{"{period}": 1}}', "settings", "caps"), "had 1 of 1 leads in")
+        for period in ("hour", "day", "week", "month")
+    ),
+    (f"{FORCED}; {opened_with('false', 'settings', 'active')}", "is not active and received another"),
+    ("UPDATE router.ledger SET data = data || '{{\"period\": \"2026-01-01\"}}' WHERE kind = 'assigned'", "and not 2026-01-01"),
+    ("DELETE FROM router.decisions WHERE lead_id = '{lead}'", "has no decision"),
+    ("UPDATE router.decisions SET why = '' WHERE lead_id = '{lead}'", "is not explained"),
+    ("UPDATE router.decisions SET agent_id = gen_random_uuid() WHERE lead_id = '{lead}'", "is not as it was decided"),
+    ("UPDATE router.decisions SET counters = jsonb_set(counters, ARRAY['open', '0'], '9') WHERE lead_id = '{lead}'", "otherwise"),
+    ("UPDATE router.decisions SET number = number + 1000 WHERE lead_id = '{lead}'", "name ledger number"),
+    (
+        "INSERT INTO router.snapshots SELECT id, 2, jsonb_set(snapshot, ARRAY['number'], '2') FROM router.groups "
+        "WHERE last_number > 2",
+        "is not the fold of its ledger",
+    ),
     ("DELETE FROM scoring.leads WHERE lead_id = '{lead}'", "scoring lacks 1 leads"),
     ("DELETE FROM tracker.leads WHERE lead_id = '{lead}'", "tracker lacks 1 leads"),
     ("DELETE FROM intake.deliveries; DELETE FROM intake.leads WHERE id = '{lead}'", "that intake does not know"),
@@ -30,6 +70,7 @@ FAULTS = [
     ("DELETE FROM router.queue WHERE lead_id = (SELECT min(lead_id::text)::uuid FROM router.queue)", "queue None"),
     ("UPDATE router.queue SET pool = 'fair'", "somebody can receive"),
     ("UPDATE router.queue SET pool = 'gone'", "not in the policy"),
+    ("UPDATE router.groups SET queue_due_at = NULL", "no timer is set"),
     ("DELETE FROM router.ledger WHERE number = 3", "without gaps"),
     ("UPDATE router.ledger SET at = at - interval '1 day' WHERE number = 4", "time goes back"),
     (
@@ -63,7 +104,8 @@ async def trade(client: httpx.AsyncClient, dsn: str) -> list[UUID]:
 
 async def found(connection: asyncpg.Connection, accepted: list[UUID]) -> list[str]:
     published = await checks.published_on_postgres(connection)
-    return await checks.violations(connection, accepted=accepted, published=published)
+    wrong = await checks.violations(connection, accepted=accepted, published=published)
+    return [*wrong, *await decision_faults(connection)]
 
 
 async def test_what_is_planted_is_found_and_nothing_else(installation: Installation) -> None:
@@ -75,10 +117,17 @@ async def test_what_is_planted_is_found_and_nothing_else(installation: Installat
         assert any("same lead" in one for one in await found(connection, [*accepted, accepted[0]]))
         await connection.execute("SET session_replication_role = replica")  # no foreign keys while a fault is planted
         for fault, named in FAULTS:
-            transaction = connection.transaction()
-            await transaction.start()
-            await connection.execute(fault.format(lead=accepted[1]))
-            violations = await found(connection, accepted)
+            violations = await with_fault(connection, accepted, fault.format(lead=accepted[1]))
             assert any(named in one for one in violations), f"{fault}: {violations}"
-            await transaction.rollback()
+        assert not any("pauses" in one for one in await with_fault(connection, accepted, f"{FORCED}; {PAUSED}".format()))
         assert await found(connection, accepted) == []
+
+
+async def with_fault(connection: asyncpg.Connection, accepted: list[UUID], fault: str) -> list[str]:
+    """What is found with a fault planted, which is taken back."""
+    transaction = connection.transaction()
+    await transaction.start()
+    await connection.execute(fault)
+    violations = await found(connection, accepted)
+    await transaction.rollback()
+    return violations

@@ -150,6 +150,14 @@ async def test_while_the_database_is_away_nothing_is_suspect(installation: Insta
         assert await probe.letters() == []
 
 
+async def test_a_lock_that_is_not_had_for_long_makes_nobody_suspect(probe: Probe) -> None:
+    probe.fault = times(30, "DO $$ BEGIN RAISE EXCEPTION 'busy' USING ERRCODE = '55P03'; END $$")
+    records = leads(6)
+    await probe.consume(records)
+    assert sorted(await probe.events()) == sorted(event_ids(records))
+    assert await probe.letters() == []
+
+
 async def test_a_record_that_alone_stays_transient_becomes_suspect(probe: Probe) -> None:
     bad, good = outgoing(lead_received(again=True)), leads(6)
 

@@ -215,6 +215,19 @@ async def test_a_late_duplicate_is_merged_with_its_evidence(
     assert again == {"lead_id": one["lead_id"], "status": "touched"}
 
 
+async def test_who_shared_an_identifier_is_weighed_again_when_a_name_is_known(api: httpx.AsyncClient, database: Database) -> None:
+    await make_source(api)
+    nameless = await send(api, email="sunflower77@gmail.com", visitor_id="browser-1")
+    other = await send(api, name="Ada Lovelace-Example", email="ada.lovelace@example.com", visitor_id="browser-1")
+    await weigh(database)
+    assert (await api.get("/v1/contacts/matches")).json()["items"] == []
+    assert (await send(api, name="Ada Lovelace-Example", email="sunflower77@gmail.com"))["lead_id"] == nameless["lead_id"]
+    await weigh(database)
+    [match] = (await api.get("/v1/contacts/matches")).json()["items"]
+    assert match["state"] == "merged"
+    assert (await send(api, email="ada.lovelace@example.com"))["lead_id"] == nameless["lead_id"] != other["lead_id"]
+
+
 async def test_a_suggestion_waits_for_a_person(api: httpx.AsyncClient, database: Database) -> None:
     await make_source(api, recognition={"fuzzy": "suggest"})
     one = await send(api, **LOVE, street="12 Market Street", email="ada.lovelace@example.com")

@@ -8,7 +8,6 @@ from uuid import UUID
 
 import pytest
 
-from services.router.domain.lead import rank_of
 from shared.contracts.events import AssignmentEnded, LeadAssigned, LeadQueued, LeadRejected
 from tests.support.checks import router_violations
 from tests.support.installation import Installation
@@ -99,7 +98,7 @@ async def test_the_best_goes_first_and_of_equals_the_oldest(office: Office) -> N
 async def test_a_lead_that_comes_while_others_wait_joins_them(office: Office, clock: SetClock) -> None:
     _, _, waiting = await full_pool(office, open_cap=None, daily_cap=1)
     clock.shown += timedelta(days=1)
-    await office.rows("UPDATE router.queue SET rank = $1", rank_of(50, clock.shown, 10))  # a day of waiting is another test's
+    await office.rows("UPDATE router.queue SET rank = rank - 240 * 3600000::bigint")  # a day of waiting is worth nothing here
     worse, better = leads(2)
     await office.take(scored(worse, 10), scored(better, 99))
     assert [lead for lead, _ in await office.owners()][1:] == [better]

@@ -37,6 +37,10 @@ WHERE (x.received ?& '{intake,scoring,router,tracker}' OR (
 """
 
 
+MOVED = ("declined", "expired", "returned", "reassigned", "merged")
+"""Reasons for which an assignment ends and the lead goes on."""
+
+
 class Published(NamedTuple):
     """One record as it lies on the bus."""
 
@@ -108,9 +112,9 @@ def _no_loss(world: World, accepted: Collection[UUID]) -> Iterator[str]:
 
 
 def _one_owner(world: World) -> Iterator[str]:
-    """Each lead has one assignment, open or closed, or waits, or was refused, merged or erased; and the tracker says the same.
+    """Each lead has one assignment, open or closed, or waits, is on offer, was refused, merged or erased; and the tracker says the same.
 
-    Assignments that a merge ended are history: an un-merge may bring another.
+    Assignments after which the lead moved on are history, and so are those that a merge ended: an un-merge may bring another.
     """
     by_lead = defaultdict(list)
     for row in world.assignments:
@@ -133,10 +137,10 @@ def _one_owner(world: World) -> Iterator[str]:
 
 def _is_sound(status: str, history: Sequence[Row], *, queued: bool) -> bool:
     opened = sum(row["closed_at"] is None for row in history)
-    ended = sum(row["closed_at"] is not None and row["close_reason"] != "merged" for row in history)
+    ended = sum(row["closed_at"] is not None and row["close_reason"] not in MOVED for row in history)
     if status in ("closed", "merged", "erased"):
         return opened == 0 and ended <= 1 and not queued
-    wanted = {"assigned": (1, 0, False), "queued": (0, 0, True), "rejected": (0, 0, False)}
+    wanted = {"assigned": (1, 0, False), "queued": (0, 0, True), "offered": (0, 0, False), "rejected": (0, 0, False)}
     return (opened, ended, queued) == wanted.get(status)
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 
+from services.commands.installation import SERVICES
 from shared.bus.kafka import KafkaBus
 from shared.contracts.topics import TOPICS
 from shared.settings import PlatformSettings
@@ -32,10 +33,9 @@ class Ground:
     folder: Path
 
     @contextlib.asynccontextmanager
-    async def fleet(self, *, replicas: int) -> AsyncIterator[Fleet]:
-        async with running_fleet(
-            self.installation, replicas=replicas, keys=self.folder / "keys.json", folder=self.folder
-        ) as fleet:
+    async def fleet(self, *, replicas: int, services: Collection[str] = tuple(SERVICES)) -> AsyncIterator[Fleet]:
+        keys = self.folder / "keys.json"
+        async with running_fleet(self.installation, replicas=replicas, keys=keys, folder=self.folder, services=services) as fleet:
             yield fleet
 
     async def drained(self, *, timeout: float) -> None:

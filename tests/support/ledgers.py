@@ -4,45 +4,21 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any
 from uuid import UUID
 
-from services.router.domain import Entry, GroupState, LedgerError
+from services.router.domain import Decision, Entry, GroupState, LedgerError, Outcome, Policy, decide_in_pool, read_draft
+from services.router.domain.decision import Terms
+from services.router.domain.lead import View
+from services.router.handlers.memory import as_activated
+from shared.contracts.vocabulary import FACTS
+from tests.support.books import Books, Standing
 from tests.support.world import Row, World
 
 ENTRY = ("number", "kind", "at", "agent_id", "lead_id", "pool", "data")
-
-
-@dataclass
-class Standing:
-    """An agent's settings and counts, folded from ledger entries by arithmetic of our own."""
-
-    active: bool
-    daily_cap: int | None
-    open_cap: int | None
-    open: int = 0
-    counts: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def unbounded(self) -> bool:
-        return self.active and self.daily_cap is None and self.open_cap is None
-
-    def assign(self, period: str) -> str | None:
-        """Counts an assignment; returns the rule that it breaks."""
-        broken = None
-        if not self.active:
-            broken = "is not active"
-        elif self.open_cap is not None and self.open >= self.open_cap:
-            broken = f"holds {self.open} of {self.open_cap} open leads"
-        elif self.daily_cap is not None and self.counts[period] >= self.daily_cap:
-            broken = f"had {self.counts[period]} of {self.daily_cap} leads on {period}"
-        self.open += 1
-        self.counts[period] += 1
-        return broken
 
 
 def ledger_faults(world: World) -> Iterator[str]:
@@ -56,72 +32,80 @@ def ledger_faults(world: World) -> Iterator[str]:
             yield f"group {group['id']}: its ledger is not 1 to {group['last_number']} without gaps"
         if any(a["at"] > b["at"] for a, b in pairwise(entries)):
             yield f"group {group['id']}: time goes back in its ledger"
-        standings = _opening(world, group)
-        yield from _caps(group, entries, standings)
+        opening = _opening(world, group)
+        books = Books(opening)
+        yield from _caps(group, entries, books, _rotations(opening))
         if group["closed_at"] is None:
-            yield from _recount(group, entries, standings, opened)
+            yield from _recount(group, entries, books, opened)
 
 
-def _opening(world: World, group: Row) -> dict[UUID, Standing]:
-    """The members' standings as the group opened: its snapshot; once that was replaced by a later one, a group opened in peace."""
-    agents = group["snapshot"]["agents"]
-    if group["snapshot_number"] == 0:
-        return {
-            UUID(id): Standing(*_settings(one["settings"]), one["open"], Counter(one["counts"])) for id, one in agents.items()
-        }
-    known = {row["agent_id"]: row["settings"] for row in world.history if row["changed_at"] <= group["opened_at"]}
-    settings = {UUID(id): known[UUID(id)] for id in agents}
-    return {id: Standing(*_settings(one)) for id, one in settings.items()}
+def _opening(world: World, group: Row) -> Row:
+    """The group's first snapshot: kept apart once there are later ones."""
+    first: Row = group["snapshot"] if group["snapshot_number"] == 0 else world.openings[group["id"]]
+    return first
 
 
-def _settings(document: Mapping[str, Any]) -> tuple[bool, int | None, int | None]:
-    return document["active"], document.get("caps", {}).get("day"), document.get("caps", {}).get("open")
-
-
-def _caps(group: Row, entries: Iterable[Row], standings: dict[UUID, Standing]) -> Iterator[str]:
-    """Folds a ledger into the standings and names each assignment that should not have been, and an unfair rotation."""
-    fair = all(one.unbounded for one in standings.values())
-    turns: Counter[str] = Counter()
-    received: Counter[tuple[str, UUID]] = Counter()
+def _caps(group: Row, entries: Iterable[Row], books: Books, rotations: dict[str, Rotation]) -> Iterator[str]:
+    """Enters a ledger into the books and names each assignment that should not have been, and an unfair rotation."""
     for entry in entries:
-        one, data = standings[entry["agent_id"]], entry["data"]
-        if entry["kind"] == "agent_changed":
-            one.active, one.daily_cap, one.open_cap = _settings(data["settings"])
-            fair = fair and one.unbounded
-        elif entry["kind"] in ("leave", "pause", "presence", "credited", "debited", "reweighted"):
-            fair = False
-        elif entry["kind"] == "ended":
-            one.open -= data["work"]
-            one.counts[data["period"]] -= data["gives_back"]
-        elif broken := one.assign(data["period"]):
+        if broken := books.take(entry):
             yield f"group {group['id']}, entry {entry['number']}: agent {entry['agent_id']} {broken} and received another"
-        if entry["kind"] == "assigned" and data["turn"]:
-            turns[entry["pool"]] += 1
-            received[entry["pool"], entry["agent_id"]] += 1
-    if fair and group["snapshot_number"] == 0:
-        yield from _fair(group, turns, received)
+        if not _leaves_all_free(entry, books):
+            rotations.clear()
+        turned = rotations.get(entry["pool"]) if entry["kind"] == "assigned" and entry["data"]["turn"] else None
+        if turned and (unfair := turned.take(entry)):
+            yield f"group {group['id']}, pool {entry['pool']}, entry {entry['number']}: {unfair}"
+            del rotations[entry["pool"]]
 
 
-def _fair(group: Row, turns: Mapping[str, int], received: Mapping[tuple[str, UUID], int]) -> Iterator[str]:
-    """Everybody could receive all the time: nobody may be more than a turn from what their weight entitles them to."""
-    for pool, shown in group["snapshot"]["pools"].items():
-        if not shown["members"] or shown["strategy"]["kind"] != "rotation" or shown["classes"]:
-            continue
-        total = sum(one["weight"] for one in shown["members"])
-        for one in shown["members"]:
-            got = received.get((pool, UUID(one["agent_id"])), 0)
-            entitled = Fraction(turns.get(pool, 0) * one["weight"], total) + Fraction(one["owed"], 10**12)
-            if abs(got - entitled) > 1 + Fraction(1, 10**6):  # shares are whole parts of 10**12
-                yield f"group {group['id']}, pool {pool}: {one['agent_id']} got {got} of {float(entitled):.2f} turns"
+def _leaves_all_free(entry: Row, books: Books) -> bool:
+    """Whether after this entry, too, everybody can receive, and nothing but turns was given or taken."""
+    kind, data = entry["kind"], entry["data"]
+    plain = kind in ("assigned", "agent_changed") or (kind == "ended" and "turn" not in data)
+    whole = not data.get("without") and not data.get("of")
+    return plain and whole and all(one.unbounded for one in books.agents.values())
 
 
-def _recount(group: Row, entries: Sequence[Row], standings: Mapping[UUID, Standing], opened: Counter[UUID]) -> Iterator[str]:
+@dataclass
+class Rotation:
+    """A pool's turns, counted anew. As long as everybody can receive, nobody is more than a turn from what their weight entitles to."""
+
+    weights: dict[UUID, int]
+    owed: dict[UUID, Fraction]
+    turns: int = 0
+    received: Counter[UUID] = field(default_factory=Counter)
+
+    def take(self, entry: Row) -> str | None:
+        """Counts a turn; returns who is too far from their share."""
+        self.turns += 1
+        self.received[entry["agent_id"]] += 1
+        for id, weight in self.weights.items():
+            entitled = Fraction(self.turns * weight, sum(self.weights.values())) + self.owed[id]
+            if abs(self.received[id] - entitled) > 1 + Fraction(1, 10**6):  # shares are whole parts of 10**12
+                return f"{id} got {self.received[id]} of {float(entitled):.2f} turns"
+        return None
+
+
+def _rotations(opening: Row) -> dict[str, Rotation]:
+    """Of a group in which everybody could receive when it opened: the pools that go by weight alone."""
+    if not all(Standing.opening(one).unbounded for one in opening["agents"].values()):
+        return {}
+    found = {}
+    for pool, shown in opening["pools"].items():
+        members = {UUID(one["agent_id"]): one for one in shown["members"]}
+        if members and shown["strategy"]["kind"] == "rotation" and not shown["classes"]:
+            weights = {id: one["weight"] for id, one in members.items()}
+            found[pool] = Rotation(weights, {id: Fraction(one["owed"], 10**12) for id, one in members.items()})
+    return found
+
+
+def _recount(group: Row, entries: Sequence[Row], books: Books, opened: Counter[UUID]) -> Iterator[str]:
     """Our fold, the router's own fold from its last snapshot, and the rows: three ways to one count."""
     state = _fold(group, entries)
     if state is None:
         yield f"group {group['id']}: its ledger cannot be folded"
         return
-    for id, standing in standings.items():
+    for id, standing in books.agents.items():
         counts = standing.open, state.agent(id).open, opened[id]
         if len(set(counts)) > 1:
             yield f"agent {id} holds {counts[0]} by the ledger, {counts[1]} by the router's fold, {counts[2]} by the rows"
@@ -138,13 +122,32 @@ def _fold(group: Row, entries: Sequence[Row]) -> GroupState | None:
 
 
 def queue_faults(world: World) -> Iterator[str]:
-    """Nobody waits for a pool that can give, or for one that is not there."""
+    """Nobody waits whom somebody would get who decided it now, or for a pool that is not there, or without a timer."""
+    policy = as_activated(read_draft(world.policy["document"], FACTS, version=world.policy["version"]).policy, world.policy)
     waiting = Counter(world.queue.values())
     for group in world.groups:
         if group["closed_at"] is None and any(pool in waiting for pool in group["pools"]):
-            state = _fold(group, world.ledger.get(group["id"], []))
-            for pool in group["pools"]:
-                if (count := waiting.pop(pool, 0)) and state and state.pool(pool).turns.eligible_count():
-                    yield f"{count} leads wait for pool {pool}, in which somebody can receive"
+            if group["queue_due_at"] is None:
+                yield f"leads wait in group {group['id']}, and no timer is set to look at its queues"
+            if state := _fold(group, world.ledger.get(group["id"], [])):
+                yield from _overlooked(world, policy, state, group)
     for pool in waiting.keys() - {pool for group in world.groups if group["closed_at"] is None for pool in group["pools"]}:
         yield f"{waiting[pool]} leads wait for pool {pool}, which is not in the policy"
+
+
+def _overlooked(world: World, policy: Policy, state: GroupState, group: Row) -> Iterator[str]:
+    """Decides who waits in a group anew: who waits for what nobody meets, or for an owner of its own, waits still."""
+    given = Counter(
+        row["pool"]
+        for row in world.waiting
+        if row["pool"] in group["pools"] and _decided(row, policy, state, group).outcome is not Outcome.QUEUED
+    )
+    for pool, count in sorted(given.items()):
+        yield f"{count} leads wait for pool {pool}, in which somebody can receive them"
+
+
+def _decided(row: Row, policy: Policy, state: GroupState, group: Row) -> Decision:
+    lead = View(row["lead_id"], row["facts"], row["points"], row["grade"], row["qualification"], row["scored"])
+    terms = Terms.from_document(row["more"] or {})
+    terms = replace(terms, without=tuple(row["refused"]), since=row["queued_at"])
+    return decide_in_pool(lead, row["pool"], state, group["last_now"], rule=row["rule"], policy=policy, terms=terms)

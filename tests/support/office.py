@@ -10,16 +10,20 @@ from uuid import UUID
 
 from services.router import store
 from services.router.domain import Member
-from services.router.handlers import SUBSCRIPTIONS, agents, policies
+from services.router.handlers import SUBSCRIPTIONS, agents, explaining, passing, policies, queue
+from services.router.handlers.moving import JOB_STEPS
 from services.router.handlers.queue import sweep
 from shared.clock import SystemClock
 from shared.consumer import dispatch
 from shared.contracts.envelope import Cause, Message, Received, unpack, unpack_headers
-from shared.contracts.events import Event, LeadErased, LeadMerged, LeadScored, LeadUnmerged, StageChanged
+from shared.contracts.events import Event, FirstResponded, LeadErased, LeadMerged, LeadScored, LeadUnmerged, StageChanged
 from shared.contracts.topics import LEADS_ROUTED, LEADS_SCORED, LEADS_TRACKED
 from shared.db.uow import Database, UnitOfWork
 from shared.errors import Transient
+from shared.jobs import Jobs
 from shared.telemetry import new_traceparent
+from shared.timers import Timers
+from shared.timers import rows as timers
 from tests.support.installation import Installation
 
 T = TypeVar("T")
@@ -44,6 +48,8 @@ class Office:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.timers = Timers(database, passing.TIMERS | queue.TIMERS)
+        self.jobs = Jobs(database, JOB_STEPS)
 
     async def do(self, work: Callable[[UnitOfWork], Awaitable[T]]) -> T:
         while True:
@@ -55,13 +61,35 @@ class Office:
         """Handles a batch in one transaction."""
         await self.do(lambda uow: dispatch(SUBSCRIPTIONS, messages, uow))
 
-    async def sweep(self) -> None:
-        while await self.do(lambda uow: sweep(uow, _cause())):
+    async def sweep(self) -> int:
+        """Lets the net look; how many leads it found."""
+        found = 0
+        while given := await self.do(lambda uow: sweep(uow, _cause())):
+            found += given
+        return found
+
+    async def ring(self) -> None:
+        """Lets the timers ring that are due, and those that are set for at once meanwhile. A failed one stays due, and is raised."""
+        await self.timers.turn()  # also where nothing is due: that somebody looked is known
+        while (await self.do(timers.counts)).due:
+            await self.timers.turn()
+            [failed] = await self.rows("SELECT max(fault) AS fault FROM router.timers")
+            assert failed["fault"] is None, failed
+
+    def restart(self) -> None:
+        """Forgets what a process forgets when it ends: its loops begin anew, and see how long nobody looked."""
+        self.database.memory.clear()
+        self.timers = Timers(self.database, passing.TIMERS | queue.TIMERS)
+        self.jobs = Jobs(self.database, JOB_STEPS)
+
+    async def work_off(self) -> None:
+        """Does all jobs that are due, to their ends."""
+        while await self.jobs.turn():
             pass
 
     async def agent(self, name: str, **settings: Any) -> UUID:
         values = {"kind": "agent", "active": True, "daily_cap": None, "open_cap": None, "zone": "UTC", "name": name, **settings}
-        row = await self.do(lambda uow: agents.create_agent(values, uow, by="test"))
+        row = await self.do(lambda uow: agents.create_agent(values, uow, by="test", cause=_cause()))
         id: UUID = row["id"]
         return id
 
@@ -90,12 +118,31 @@ class Office:
         return [(row["lead_id"], row["agent_id"]) for row in rows]
 
     async def queue(self) -> list[UUID]:
-        rows = await self.do(lambda uow: store.page_of_queue(uow, after=None, limit=10_000, pool=None))
+        rows = await self.do(lambda uow: store.page_of_queue(uow, after=None, limit=10_000))
         return [row["lead_id"] for row in rows]
 
     async def lead(self, lead: UUID) -> dict[str, Any]:
         [row] = await self.rows("SELECT * FROM router.leads WHERE lead_id = $1", lead)
         return row
+
+    async def status(self, lead: UUID) -> str:
+        return str((await self.lead(lead))["status"])
+
+    async def held(self, lead: UUID) -> dict[str, Any]:
+        """The lead's open assignment."""
+        [row] = await self.rows("SELECT * FROM router.assignments WHERE lead_id = $1 AND closed_at IS NULL", lead)
+        return row
+
+    async def owned(self, lead: UUID) -> dict[str, Any]:
+        """The lead's last assignment, open or not."""
+        rows = await self.rows("SELECT * FROM router.assignments WHERE lead_id = $1 ORDER BY assigned_at, id", lead)
+        return rows[-1]
+
+    async def unlike(self) -> list[Any]:
+        """Decisions that come out otherwise when they are made again from what was recorded."""
+        rows = await self.rows("SELECT id, outcome FROM router.decisions ORDER BY id")
+        made = [(row, await self.do(lambda uow, id=row["id"]: explaining.replay(id, uow))) for row in rows]  # type: ignore[misc]
+        return [(row["outcome"], again.differences) for row, again in made if again.differences]
 
     async def said(self, lead: UUID) -> list[Event]:
         """The events emitted for a lead, in order."""
@@ -120,13 +167,20 @@ async def offices(installation: Installation, count: int, clock: SystemClock | N
 
 
 def scored(
-    lead: UUID, points: int = 50, *, sequence: int = 1, qualification: str = "sales_qualified", **facts: Any
+    lead: UUID,
+    points: int = 50,
+    *,
+    sequence: int = 1,
+    qualification: str = "sales_qualified",
+    grade: str = "B",
+    received_at: datetime = NOON,
+    **facts: Any,
 ) -> Message[Any]:
     event = LeadScored(
         lead_id=lead,
-        received_at=NOON,
+        received_at=received_at,
         points=points,
-        grade="B",
+        grade=grade,
         qualification=qualification,
         reasons=[],
         scorecard_version=1,
@@ -135,8 +189,13 @@ def scored(
     return _message(event, LEADS_SCORED.name, sequence)
 
 
-def stage(lead: UUID, name: str, *, sequence: int = 1, assignment: UUID | None = None) -> Message[Any]:
-    event = StageChanged(lead_id=lead, stage=name, previous="new", changed_at=NOON, by="rep", assignment_id=assignment)
+def stage(lead: UUID, name: str, *, sequence: int = 1, assignment: UUID | None = None, at: datetime = NOON) -> Message[Any]:
+    event = StageChanged(lead_id=lead, stage=name, previous="new", changed_at=at, by="rep", assignment_id=assignment)
+    return _message(event, LEADS_TRACKED.name, sequence)
+
+
+def responded(lead: UUID, at: datetime, *, sequence: int = 1, assignment: UUID | None = None) -> Message[Any]:
+    event = FirstResponded(lead_id=lead, responded_at=at, by="rep", assignment_id=assignment)
     return _message(event, LEADS_TRACKED.name, sequence)
 
 

@@ -8,7 +8,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from pathlib import Path
 
 import httpx
@@ -18,7 +18,7 @@ from tests.support.installation import Installation
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
-READY_SECONDS = 60.0  # eight interpreters start at once on two cores
+READY_SECONDS = 150.0  # eight interpreters start at once on two cores, which others use too
 STOP_SECONDS = 20.0
 TAIL = 3000  # characters of each log that a failing test shows
 INHERITED = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "TMPDIR")  # nothing else of the tests' environment reaches a service
@@ -97,11 +97,13 @@ class Replica:
 
 
 class Fleet:
-    """All replicas of all services of one installation."""
+    """All replicas of all services of one installation, or of some."""
 
-    def __init__(self, installation: Installation, *, replicas: int, keys: Path, folder: Path) -> None:
+    def __init__(
+        self, installation: Installation, *, replicas: int, keys: Path, folder: Path, services: Collection[str] = tuple(SERVICES)
+    ) -> None:
         self.installation = installation
-        ports = free_ports(replicas * len(SERVICES))
+        ports = free_ports(replicas * len(services))
         environment = {
             "HANDOFF_BUS": installation.bus,
             "KAFKA_BOOTSTRAP": installation.kafka_bootstrap,
@@ -111,7 +113,7 @@ class Fleet:
         }
         self.replicas = {
             name: [Replica(name, n, port=next(ports), environment=environment, folder=folder) for n in range(replicas)]
-            for name in SERVICES
+            for name in services
         }
 
     @property
@@ -144,9 +146,11 @@ class Fleet:
 
 
 @contextlib.asynccontextmanager
-async def running_fleet(installation: Installation, *, replicas: int, keys: Path, folder: Path) -> AsyncIterator[Fleet]:
+async def running_fleet(
+    installation: Installation, *, replicas: int, keys: Path, folder: Path, services: Collection[str] = tuple(SERVICES)
+) -> AsyncIterator[Fleet]:
     """Started and ready; gone afterwards. A failure inside comes with the end of every log."""
-    fleet = Fleet(installation, replicas=replicas, keys=keys, folder=folder)
+    fleet = Fleet(installation, replicas=replicas, keys=keys, folder=folder, services=services)
     try:
         await fleet.start()
         yield fleet

@@ -18,6 +18,16 @@ SERVICES = tuple(TOPIC_OF)
 Row = Mapping[str, Any]
 
 
+# Who waits, as a decision asks for it, and on what terms it was decided last.
+WAITING = """
+SELECT q.lead_id, q.pool, q.rule, q.queued_at, l.facts, l.points, l.grade, l.qualification, coalesce(l.scored, '{}') AS scored,
+    l.refused, d.more
+FROM router.queue q JOIN router.leads l ON l.lead_id = q.lead_id
+LEFT JOIN LATERAL (SELECT more FROM router.decisions d WHERE d.lead_id = q.lead_id ORDER BY d.id DESC LIMIT 1) d ON true
+ORDER BY q.lead_id
+"""
+
+
 @dataclass
 class World:
     """What the services' schemas hold."""
@@ -30,7 +40,10 @@ class World:
     erased: dict[str, set[UUID]]
     assignments: list[Row]
     queue: dict[UUID, str]
+    waiting: list[Row]
+    policy: Row
     groups: list[Row]
+    openings: dict[int, Row]
     ledger: dict[int, list[Row]]
     history: list[Row]
     inboxes: dict[str, list[UUID]]
@@ -54,7 +67,13 @@ async def read_world(connection: asyncpg.Connection) -> World:
         erased={name: await _erased(connection, name) for name in SERVICES[1:]},
         assignments=await fetch("SELECT * FROM router.assignments ORDER BY id"),
         queue={row["lead_id"]: row["pool"] for row in await fetch("SELECT lead_id, pool FROM router.queue")},
+        waiting=await fetch(WAITING),
+        policy=await connection.fetchrow("SELECT * FROM router.policies WHERE active"),
         groups=await fetch("SELECT * FROM router.groups ORDER BY id"),
+        openings={
+            row["group_id"]: row["snapshot"]
+            for row in await fetch("SELECT group_id, snapshot FROM router.snapshots WHERE number = 0")
+        },
         ledger=ledger,
         history=await fetch("SELECT agent_id, changed_at, settings FROM router.agent_history ORDER BY id"),
         inboxes={name: [row["event_id"] for row in await fetch(f"SELECT event_id FROM {name}.inbox")] for name in SERVICES},

@@ -8,11 +8,11 @@ Runs inside the group commit: a few microseconds for a candidate, nothing but it
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from services.intake.domain.likeness.evidence import Evidence
-from services.intake.domain.likeness.names import AGREE, Agreement, NameAgreement, PersonName, compare_names, person_name
+from services.intake.domain.likeness.names import AGREE, Agreement, NameAgreement, PersonName, compare_names, person_name, slipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,10 @@ def _judge(newcomer: Newcomer, known: Known, name: PersonName) -> tuple[tuple[Ev
     shared = _shared(newcomer, known)
     if not shared:
         return None
-    names = compare_names(name, person_name(known.first, known.last, known.name))
+    theirs = person_name(known.first, known.last, known.name)
+    names = compare_names(name, theirs)
+    if names.first is Agreement.DIFFERS and SAME_EMAIL in shared and slipped(name, theirs):
+        names = replace(names, first=Agreement.CLOSE)
     against = _against(newcomer, known, names)
     if against:
         return (*shared, against), False

@@ -1,7 +1,8 @@
-"""Weighing fuzzy evidence, after leads were taken: contacts that share no identifier and still may be one person.
+"""Weighing fuzzy evidence, after leads were taken: contacts that no identifier made one and that still may be one person.
 
-Each contact that is new, or of whom more is known, waits in a queue. Who lies in one of its blocks is compared with it; above the threshold
-of its lead's source the younger is merged into the older, a little below that a person is asked. What was said of a pair holds.
+Each contact that is new, or of whom more is known, waits in a queue. Who lies in one of its blocks, or was seen with one of its
+identifiers, is compared with it; above the threshold of its lead's source the younger is merged into the older, a little below that a
+person is asked. What was said of a pair holds.
 """
 
 from __future__ import annotations
@@ -9,11 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from services.intake.domain.identity import block_key
-from services.intake.domain.likeness import MAX_BLOCK, Decision, Profile, Verdict, blocks, decide, limit_of, profile_of, weigh
+from services.intake.domain.likeness import (
+    MAX_BLOCK,
+    MAX_SHARING,
+    Decision,
+    Profile,
+    Verdict,
+    blocks,
+    decide,
+    limit_of,
+    profile_of,
+    weigh,
+)
 from services.intake.domain.repeat import RecognitionPolicy, parse_policy
 from services.intake.handlers.merging import Grounds, merge_contacts
 from services.intake.store import contacts, matches, persons, sources
@@ -29,6 +41,8 @@ from shared.telemetry import new_traceparent
 STEP = 100  # contacts, or as many as were taken together
 PAIRS = 100
 BY = "recognition"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -64,11 +78,12 @@ async def weigh_step(uow: UnitOfWork) -> Weighed | None:
 
 async def _weigh(uow: UnitOfWork, lead_of: Mapping[UUID, UUID]) -> bool:
     """Whether one of these contacts is to be merged now. Each comes with the lead that made it wait."""
-    profiles = {id: _profile(contact) for id, contact in (await matches.remembered(uow, list(lead_of))).items()}
+    remembered = await matches.remembered(uow, list(lead_of))
+    profiles = {id: _profile(contact) for id, contact in remembered.items()}
     lying = {id: {block_key(block): block for block in blocks(profile)} for id, profile in profiles.items()}
     known = await matches.candidates(uow, [block for own in lying.values() for block in own], limit=max(MAX_BLOCK.values()))
     await matches.add_blocks(uow, [(block, id) for id, own in lying.items() for block in own if id not in known.get(block, ())])
-    pairs = sorted(_pairs(lying, known))
+    pairs = sorted(_pairs(lying, known) | await _sharing(uow, remembered))
     if not pairs:
         return False
     policies = await _policies(uow, {id: lead_of[id] for id in profiles})
@@ -85,6 +100,19 @@ async def _weigh(uow: UnitOfWork, lead_of: Mapping[UUID, UUID]) -> bool:
 
 def _profile(contact: Contact | Remembered) -> Profile:
     return profile_of(contact.profile, contact.profile, keys=frozenset(contact.keys))
+
+
+async def _sharing(uow: UnitOfWork, remembered: Mapping[UUID, Remembered]) -> set[tuple[UUID, UUID]]:
+    """Who shares an identifier and was two people when that was seen: by now more is known of one of them."""
+    shared = await matches.sharing(uow, {key for one in remembered.values() for key in one.keys})
+    return {
+        (min(id, other), max(id, other))
+        for id, one in remembered.items()
+        for key in one.keys
+        if len(ids := shared.get(key, ())) <= MAX_SHARING
+        for other in ids
+        if other != id
+    }
 
 
 def _pairs(lying: Mapping[UUID, Mapping[int, str]], known: Mapping[int, Sequence[UUID]]) -> set[tuple[UUID, UUID]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
@@ -90,6 +90,14 @@ async def candidates(uow: UnitOfWork, blocks: Sequence[int], *, limit: int) -> d
         limit + 1,
     )
     return {row["block"]: row["ids"] for row in rows}
+
+
+async def sharing(uow: UnitOfWork, keys: Collection[bytes]) -> dict[bytes, list[UUID]]:
+    """Whom each of these identifiers speaks for, where that is more than one."""
+    rows = await uow.fetch(
+        "SELECT key, contact_ids FROM intake.identifiers WHERE key = ANY($1) AND cardinality(contact_ids) > 1", list(keys)
+    )
+    return {row["key"]: row["contact_ids"] for row in rows}
 
 
 async def remembered(uow: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, Remembered]:

@@ -122,11 +122,12 @@ def _agent_out(row: Row) -> AgentOut:
 
 
 @router.post("/v1/agents", status_code=201, response_model=AgentOut, summary="Make an agent")
-async def post_agent(body: AgentIn, uow: Uow, caller: Manager, once: OnceOnly) -> Response:
-    """The agent receives once a pool has it as a member: PUT /v1/pools/{name}."""
+async def post_agent(body: AgentIn, request: Request, uow: Uow, caller: Manager, once: OnceOnly) -> Response:
+    """The agent receives once a pool has it as a member: by the pool's rule at once, or by name: PUT /v1/pools/{name}."""
 
     async def work() -> AgentOut:
-        return _agent_out(await agents.create_agent(body.model_dump(exclude_unset=True, mode="json"), uow, by=caller.subject))
+        values, cause = body.model_dump(exclude_unset=True, mode="json"), cause_of(request)
+        return _agent_out(await agents.create_agent(values, uow, by=caller.subject, cause=cause))
 
     return await once(work, status=201)
 
@@ -238,6 +239,8 @@ async def get_agent_history(id: UUID, uow: Uow, _: Manager, limit: Limit = 100, 
 
 @router.patch("/v1/agents/{id}", summary="Change an agent: caps, hours, skills, active or not")
 async def patch_agent(id: UUID, body: AgentChange, request: Request, uow: Uow, caller: Manager) -> AgentOut:
-    """Takes effect at once; leads that wait are given out if this frees somebody. Lowering a cap takes no lead away."""
+    """Takes effect at once; leads that wait are given out if this frees somebody. Lowering a cap takes no lead away, nor does making the
+    agent inactive: POST /v1/agents/{id}/reassign gives its leads to others. Pools with a member rule gain or lose the agent at once.
+    """
     changes = body.model_dump(exclude_unset=True, mode="json")
     return _agent_out(await agents.change_agent(id, changes, uow, by=caller.subject, cause=cause_of(request)))

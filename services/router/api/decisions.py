@@ -80,10 +80,27 @@ def decision_out(row: Row) -> dict[str, Any]:
         **{name: row[name] for name in same},
         "winner": _winner(row),
         "members": {"all": row["eligible"] + sum(row["gates"].values()), "can_receive": row["eligible"], "stopped": stops},
+        **_more(row["more"] or {}),
         "facts": row["facts"],
         "group": row["group_id"],
         "ledger_number": row["number"],
         "ordinal": row["ordinal"],
+    }
+
+
+def _more(more: Mapping[str, Any]) -> dict[str, Any]:
+    """What most decisions do not have: who said so and why, to whom the lead is offered, who was left out, whose it was, failed rules."""
+    owners = [{"agent_id": id, "same": key, "since": at} for id, key, at in more.get("owners", ())]
+    offered = {"agents": more["offer"], "until": more["until"]} if "offer" in more else None
+    return {
+        "by": more.get("by"),
+        "reason": more.get("said"),
+        "offered": offered,
+        "after_offer": more.get("offered", False),
+        "left_out": more.get("without", []),
+        "owners": owners,
+        "waiting_since": more.get("since"),
+        "failed_rules": more.get("failed", []),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -10,10 +10,14 @@ from fastapi import APIRouter, Query, Response
 
 from services.router import store
 from services.router.api.callers import Owner, Reader
+from services.router.handlers.waiting import list_waiting, summarise_queues
+from services.router.store import Waiting
 from shared.web.requests import Uow
 from shared.web.responses import Cursor, Limit, decode_cursor, encode_cursor, json_response, page_of
 
 router = APIRouter()
+
+Name = Annotated[str | None, Query(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
 
 
 @router.get("/v1/assignments", tags=["assignments"], summary="Assignments as a feed: read on from `next`, and miss none")
@@ -44,9 +48,28 @@ async def get_assignments(
     return json_response({"items": items, "next": encode_cursor(positions[-1]) if positions else cursor})
 
 
-@router.get("/v1/queue", tags=["queue"], summary="Who waits, best and oldest first")
-async def get_queue(uow: Uow, _: Reader, limit: Limit = 100, cursor: Cursor = None, pool: str | None = None) -> Response:
+@router.get("/v1/queue", tags=["queue"], summary="Who waits, best and oldest first, and why")
+async def get_queue(
+    uow: Uow,
+    _: Reader,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    pool: Name = None,
+    rule: Name = None,
+    older_than: Annotated[float | None, Query(ge=0, le=10**9, description="Seconds: only those who waited longer")] = None,
+) -> Response:
+    """`position` is the place in the pool's queue, 1 is served next. `expected_at` is when the pool's members will have come so far, at the
+    rate that their caps and hours let them take (null where that does not tell). `until`: for so long the lead waits for its own owner.
+    `will_break`: it has waited longer than the pool promises, or is expected to. `total` and `pools` count all pages.
+    """
     after = decode_cursor(cursor, tuple[int, datetime, UUID])
-    rows = await store.page_of_queue(uow, after=after, limit=limit + 1, pool=pool)
-    key = lambda row: (row["rank"], row["queued_at"], row["lead_id"])  # noqa: E731
-    return json_response(page_of([dict(row) for row in rows], limit=limit, key=key))
+    sought = Waiting(pool, rule, None if older_than is None else uow.now - timedelta(seconds=older_than))
+    items, lengths = await list_waiting(uow, after=after, limit=limit + 1, sought=sought)
+    page = page_of(items, limit=limit, key=lambda item: (item["rank"], item["queued_at"], item["lead_id"]))
+    return json_response({**page, "total": sum(lengths.values()), "pools": lengths})
+
+
+@router.get("/v1/queue/summary", tags=["queue"], summary="How many wait for each pool, since when, and what is wrong with it")
+async def get_queue_summary(uow: Uow, _: Reader) -> Response:
+    pools = await summarise_queues(uow)
+    return json_response({"total": sum(pool["waiting"] for pool in pools), "pools": pools})

@@ -80,7 +80,8 @@ def decide_again(recorded: Recorded, lead: Lead, policy: Policy, state: GroupSta
     if recorded.outcome in PLACED:
         if recorded.agent_id is None:
             return None
-        return place(lead, recorded.agent_id, recorded.pool, state, recorded.now, how=recorded.outcome, counts=recorded.counts)
+        how, counts = recorded.outcome, recorded.counts
+        return place(lead, recorded.agent_id, recorded.pool, state, recorded.now, how=how, counts=counts, rule=recorded.rule)
     pool = recorded.via or recorded.pool
     return decide_in_pool(lead, pool, state, recorded.now, rule=recorded.rule, policy=policy, terms=recorded.terms)
 

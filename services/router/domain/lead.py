@@ -49,7 +49,10 @@ class Held:
 
 
 class Queued(NamedTuple):
-    """A lead's place in a pool's hold queue: the highest `rank` is served first. Until `until` it waits for its own owner."""
+    """A lead's place in a pool's hold queue: the highest `rank` is served first. Until `until` it waits for its own owner.
+
+    `asks` is a digest of what it asks of who receives it; '' is not known.
+    """
 
     lead_id: UUID
     pool: str
@@ -58,10 +61,11 @@ class Queued(NamedTuple):
     queued_at: datetime
     rank: int
     until: datetime | None = None
+    asks: str = ""
 
     def scored(self, points: int, ageing: int) -> Queued:
-        """The place with other points."""
-        return self._replace(points=points, rank=rank_of(points, self.queued_at, ageing))
+        """The place with other points; what the lead asks is to be found anew, for its facts may have changed."""
+        return self._replace(points=points, rank=rank_of(points, self.queued_at, ageing), asks="")
 
 
 def rank_of(points: int, queued_at: datetime, ageing: int) -> int:

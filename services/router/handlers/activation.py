@@ -19,7 +19,7 @@ from services.router.domain import (
     groups_of,
     members_document,
 )
-from services.router.domain.desk import ActivePolicy, decide_anew, with_groups
+from services.router.domain.desk import ActivePolicy, decide_anew, unchanged, with_groups
 from services.router.handlers.queue import drain
 from services.router.handlers.work import Work
 from shared.contracts.envelope import Cause
@@ -53,13 +53,8 @@ def placed(problem: Problem) -> str:
 
 
 async def _regroup(uow: UnitOfWork, before: ActivePolicy, policy: Policy) -> ActivePolicy:
-    same = {
-        pools: id
-        for id, pools in before.groups.items()
-        if all(before.policy.pools[pool] == policy.pools.get(pool) for pool in pools)
-    }
-    wanted = groups_of(policy)
-    kept = {same[pools]: pools for pools in wanted if pools in same}
+    same = unchanged(before, policy)
+    kept = {id: pools for pools, id in same.items()}
     closing = [id for id in before.groups if id not in kept]
     work = Work(uow, before)
     await work.lock(closing)
@@ -70,7 +65,7 @@ async def _regroup(uow: UnitOfWork, before: ActivePolicy, policy: Policy) -> Act
         stood |= state.standings()
     await store.close_groups(uow, closing)
     groups = dict(kept)
-    for pools in wanted:
+    for pools in groups_of(policy):
         if pools not in same:
             groups[await _open_group(uow, policy, pools, carried, stood)] = pools
     return with_groups(policy, groups)
@@ -98,6 +93,7 @@ async def _settle_leads(uow: UnitOfWork, active: ActivePolicy, cause: Cause) -> 
     """
     work = Work(uow, active)
     pools = active.policy.pools
+    await store.forget_asks(uow)
     waiting = await store.pools_with_queue(uow, pools)
     stranded = await store.lock_leads(uow, await store.leads_outside(uow, pools))
     moves = {id: work.desk.match(lead) for id, lead in stranded.items()}
@@ -112,5 +108,6 @@ async def _settle_leads(uow: UnitOfWork, active: ActivePolicy, cause: Cause) -> 
             lead.offered = None
             decide_anew(work.desk, lead, cause)
     await work.write()
+    work.watch_queues(work.states)
     await drain(work, waiting | work.desk.busy, cause)
     await work.write()

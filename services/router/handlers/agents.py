@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -10,8 +10,9 @@ from uuid import UUID
 
 from services.router import store
 from services.router.domain import Entry, InvalidSettings, Settings, agent_changed, change_settings, copy_calendars
-from services.router.domain.desk import count_so_far
-from services.router.handlers.fairness import reweigh
+from services.router.domain.desk import count_so_far, reweigh
+from services.router.handlers.membership import ASKED, enrol_again, lock_policy_for
+from services.router.handlers.policies import refresh_members
 from services.router.handlers.queue import drain
 from services.router.handlers.work import Work
 from services.router.store import Standing
@@ -23,28 +24,35 @@ OfAgent = Callable[[int, datetime], Entry]
 """Makes the ledger entry that tells a group of a change, from its number and time."""
 
 
-async def create_agent(values: Mapping[str, Any], uow: UnitOfWork, *, by: str) -> Row:
-    """A new agent; in no pool yet, so nobody's turn changes. Raises Refused (409, 422)."""
+async def create_agent(values: Mapping[str, Any], uow: UnitOfWork, *, by: str, cause: Cause) -> Row:
+    """A new agent, at once in the pools whose rules choose it. Raises Refused (409, 422)."""
     id = uow.clock.uuid7()
     settings = _settings(Settings(), values)
+    chosen = await lock_policy_for(uow, ASKED)
     await _check_manager(uow, id, settings)
     await store.insert_agents(uow, [Standing(id, settings)], by)
+    if chosen:
+        await refresh_members(uow, by=by, cause=cause)
     return await agent_row(uow, id)
 
 
 async def change_agent(id: UUID, changes: Mapping[str, Any], uow: UnitOfWork, *, by: str, cause: Cause) -> Row:
     """Changes settings; the group is told, and its queues are drained. Lowering a cap takes no lead away.
 
-    Raises Refused (404, 409, 422).
+    Pools whose rules chose the agent for what it is no more lose it, and others get it. Raises Refused (404, 409, 422).
     """
+    chosen = await lock_policy_for(uow, changes)
     work, standing = await open_agent(uow, id)
     settings = _settings(standing.settings, changes)
     if settings == standing.settings:
         return await agent_row(uow, id)
     await _check_manager(uow, id, settings)
+    await count_time(work, [id])
     await store.update_agents(uow, [standing._replace(settings=settings)], "settings", by)
-    reweigh(work, id, standing.settings, settings)
-    await tell_groups(work, {id: told(id, settings, uow)}, cause, hours=True)
+    if chosen:
+        work = await enrol_again(work, [id], by=by, cause=cause)
+    reweigh(work.desk, id, standing.settings, settings)
+    await tell_groups(work, {id: told(id, settings, uow)}, cause)
     return await agent_row(uow, id)
 
 
@@ -58,17 +66,20 @@ async def open_agent(uow: UnitOfWork, id: UUID) -> tuple[Work, Standing]:
     return work, found[id]
 
 
-async def tell_groups(work: Work, changes: Mapping[UUID, OfAgent], cause: Cause, *, hours: bool = False) -> None:
-    """Enters what changed of agents into the ledgers of their groups, which are locked, and gives out what that lets them receive.
+async def count_time(work: Work, ids: Iterable[UUID]) -> None:
+    """To be called before the working time of these agents is written anew: what was promised for their leads went by that of before."""
+    leads = await work.leads(await store.promised_by(work.uow, ids))
+    if not leads:
+        return
+    await work.learn_others(leads.values())
+    for lead in leads.values():
+        count_so_far(work.desk, lead)
+    await work.write()
 
-    `hours`: working time may have changed, by which promises go; what passed so far is counted by that of before.
-    """
+
+async def tell_groups(work: Work, changes: Mapping[UUID, OfAgent], cause: Cause) -> None:
+    """Enters what changed of agents into the ledgers of their groups, which are locked, and gives out what that lets them receive."""
     desk = work.desk
-    if hours:
-        leads = await work.leads(await store.promised_by(work.uow, changes))
-        await work.learn_others(leads.values())
-        for lead in leads.values():
-            count_so_far(desk, lead)
     for id, entry_of in sorted(changes.items()):
         if found := desk.state_of_agent(id):
             group, state = found

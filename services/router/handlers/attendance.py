@@ -23,7 +23,7 @@ from services.router.domain import (
 )
 from services.router.domain.availability import availability
 from services.router.domain.period import midnight
-from services.router.handlers.agents import agent_row, open_agent, tell_groups
+from services.router.handlers.agents import agent_row, count_time, open_agent, tell_groups
 from services.router.handlers.memory import active_policy
 from services.router.handlers.work import Work
 from services.router.store import Standing
@@ -62,6 +62,7 @@ async def add_leave(
     if len(standing.leaves) >= MOST_LEAVES:
         raise conflict("too-many-leaves", f"The agent has {MOST_LEAVES} leaves that are not over already.")
     leave = Leave(uow.clock.uuid7(), starts, ends, catch_up)
+    await count_time(work, [id])
     await store.insert_leave(uow, id, leave, note, by)
     await _take_leaves(work, standing, (*standing.leaves, leave), by, cause)
     return leave
@@ -72,15 +73,14 @@ async def cancel_leave(id: UUID, leave_id: UUID, uow: UnitOfWork, *, by: str, ca
     work, standing = await open_agent(uow, id)
     if leave_id not in {leave.id for leave in standing.leaves}:
         raise not_found("leave", leave_id)
+    await count_time(work, [id])
     await store.end_leave(uow, leave_id)
     await _take_leaves(work, standing, tuple(leave for leave in standing.leaves if leave.id != leave_id), by, cause)
 
 
 async def _take_leaves(work: Work, standing: Standing, leaves: tuple[Leave, ...], by: str, cause: Cause) -> None:
     await store.update_agents(work.uow, [standing._replace(leaves=leaves)], "leave", by)
-    await tell_groups(
-        work, {standing.agent_id: partial(leave_changed, agent_id=standing.agent_id, leaves=leaves)}, cause, hours=True
-    )
+    await tell_groups(work, {standing.agent_id: partial(leave_changed, agent_id=standing.agent_id, leaves=leaves)}, cause)
 
 
 async def set_pause(id: UUID, pause: Pause | None, uow: UnitOfWork, *, by: str, cause: Cause) -> Standing:

@@ -70,9 +70,11 @@ async def unmerge_leads(messages: Sequence[Message[LeadUnmerged]], uow: UnitOfWo
 
 def _resume(work: Work, lead: Case, held: HeldBefore | None, cause: Cause) -> None:
     lead.status = "closed" if lead.stage in CLOSING else "unrouted"
+    # What ended with the merge was neither kept nor given up: it is promised again.
+    lead.clocks = tuple(clock for clock in lead.clocks if clock.ended_by != "merged")
     if lead.status == "closed" or lead.facts is None:
         return
-    if held is None or not work.desk.restore(lead, held.agent_id, held.pool, cause):
+    if held is None or not work.desk.restore(lead, held.agent_id, held.pool, cause, rule=held.rule):
         decide_anew(work.desk, lead, cause)
 
 

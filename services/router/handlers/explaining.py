@@ -63,18 +63,26 @@ async def explain(id: UUID, agent_id: UUID, uow: UnitOfWork) -> Explained:
 async def replay(id: UUID, uow: UnitOfWork) -> Replay:
     """Makes a decision again and compares. Raises Refused (404, 409)."""
     row = await find_decision(id, uow)
-    policy = await policy_of(uow, row["policy_version"])
-    decision = decide_again(_recorded(row), _lead(row), policy, await state_before(row, uow))
+    return Replay(row, differences(row, await policy_of(uow, row["policy_version"]), await state_before(row, uow)))
+
+
+def differences(row: Row, policy: Policy, state: GroupState | None) -> dict[str, tuple[object, object]]:
+    """What of a decision's row comes out otherwise when it is made again in the state before it, which rolls on; see `Replay`."""
+    decision = decide_again(_recorded(row), _lead(row), policy, state)
     if decision is None:
-        return Replay(row, {"outcome": (row["outcome"], None)})
+        return {"outcome": (row["outcome"], None)}
     # Who may receive is as it was where a lead queued behind others; that they waited is the queue's doing, not the state's.
     behind = row["outcome"] == Outcome.QUEUED and row["eligible"] > 0
     outcome = Outcome.QUEUED if behind else decision.outcome
-    made = Made(id, decision, row["group_id"], row["number"], row["ordinal"], outcome, row["why"])
+    # Who said so, and which rules could not be evaluated on the way to this one, is no outcome of the state.
+    more = row["more"] or {}
+    decision = decision._replace(failed=tuple(more.get("failed", ())))
+    by, said = more.get("by"), more.get("said")
+    made = Made(row["id"], decision, row["group_id"], row["number"], row["ordinal"], outcome, row["why"], by, said)
     again = decision_row(made, row["policy_version"])
     values = again._replace(gates=json.loads(again.gates), counters=_parsed(again.counters), more=_parsed(again.more))
     pairs = {name: (row[name], getattr(values, name)) for name in COMPARED}
-    return Replay(row, {name: pair for name, pair in pairs.items() if pair[0] != pair[1]})
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def _parsed(text: str | None) -> Any:

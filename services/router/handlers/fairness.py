@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.router import store
-from services.router.domain import GroupState, Pool, Settings, Statement, agent_id, credited, debited, reweighted
+from services.router.domain import GroupState, Statement, credited, debited
 from services.router.handlers.work import Work
 from shared.db.uow import UnitOfWork
 from shared.errors import invalid, not_found
@@ -65,28 +65,6 @@ async def statements_of_pool(pool: str, uow: UnitOfWork, *, after: UUID | None, 
     ids = [one for one in state.pool(pool).turns.members if after is None or one > after][:limit]
     names = await store.agents_by_id(uow, ids)
     return [(state.statement(pool, one), names[one]["name"]) for one in ids]
-
-
-def reweigh(work: Work, id: UUID, before: Settings, after: Settings) -> None:
-    """Enters an agent's own weight, where it has changed, for the pools in which it stands; the group is locked.
-
-    A pool that gives its members weights of its own is left alone. Differences stay as they are.
-    """
-    held = work.desk.state_of_agent(id)
-    if held is None or before.weight == after.weight:
-        return
-    group, state = held
-    for name in sorted(work.active.groups[group]):
-        if _is_member(work, name, id) and _has_own_weight(work.active.policy.pools[name], id, before.name):
-            entry = reweighted(state.number + 1, state.last_now, agent_id=id, pool=name, weight=after.weight)
-            work.desk.append(group, entry)
-
-
-def _has_own_weight(pool: Pool, id: UUID, name: str) -> bool:
-    for listed in pool.listed:
-        if agent_id(listed.agent) == id or listed.agent == name:
-            return listed.weight is None
-    return pool.member_rule is not None
 
 
 def _is_member(work: Work, pool: str, id: UUID) -> bool:

@@ -6,7 +6,7 @@ A draft keeps its version when it is activated. What was active before becomes a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -16,16 +16,18 @@ from services.router.domain import (
     Draft,
     InvalidPolicy,
     Member,
+    Pool,
     differences,
     enrol,
     in_second_form,
     lint,
     read_draft,
 )
-from services.router.domain.policy import of_lead
+from services.router.domain.policy import joined_and_left, of_lead
 from services.router.handlers.activation import refused, take_effect
 from services.router.handlers.memory import active_policy
 from services.router.handlers.profiles import profiles_for, qualifications_given
+from services.router.handlers.scenarios import check_tests, faults_of_tests
 from shared.contracts.envelope import Cause
 from shared.contracts.vocabulary import FACTS
 from shared.db.uow import Row, UnitOfWork
@@ -96,17 +98,22 @@ async def compare(version: int, against: int | None, uow: UnitOfWork) -> tuple[i
 
 async def activate_version(version: int, uow: UnitOfWork, *, by: str, cause: Cause) -> Judged:
     """A draft takes effect. Of a version that was active already a new one is made. Raises Refused (422) where it has errors."""
-    read((await find(uow, version))["document"])  # compiled before anybody waits for the lock
+    tested = read((await find(uow, version))["document"])  # compiled and tested before anybody waits for the lock
+    passed = await check_tests(tested, uow)
     active = await store.own_policy(uow)
     row = await store.get_policy(uow, version, lock=True)
     if row is None:
         raise not_found("policy version", version)
     draft = read(row["document"])
+    if draft.document != tested.document:
+        raise conflict(
+            "changed-meanwhile", f"Policy version {version} was changed while its tests were played: activate it again."
+        )
     if row["activated_at"] is None:
-        return await _activate(uow, draft, version, active, by=by, cause=cause)
+        return await _activate(uow, draft, version, active, by=by, cause=cause, tested=passed)
     made = await store.insert_draft(uow, draft.document, by)
     await store.record_action(uow, made, Action.ROLLED_BACK, by, {"to": version})
-    return await _activate(uow, draft, made, active, by=by, cause=cause)
+    return await _activate(uow, draft, made, active, by=by, cause=cause, tested=passed)
 
 
 async def roll_back(version: int, uow: UnitOfWork, *, by: str, cause: Cause) -> Judged:
@@ -119,8 +126,9 @@ async def roll_back(version: int, uow: UnitOfWork, *, by: str, cause: Cause) -> 
 async def post_policy(document: object, uow: UnitOfWork, *, by: str, cause: Cause) -> Judged:
     """A whole policy in one step: a new version, active at once. Raises Refused (422) where it has errors."""
     draft = read(document)
+    passed = await check_tests(draft, uow)
     active = await store.own_policy(uow)
-    return await _activate_new(uow, draft, active, by=by, cause=cause)
+    return await _activate_new(uow, draft, active, by=by, cause=cause, tested=passed)
 
 
 async def put_pool(name: str, members: Sequence[Member], uow: UnitOfWork, *, by: str, cause: Cause) -> Judged:
@@ -168,8 +176,10 @@ async def refresh_members(uow: UnitOfWork, *, by: str, cause: Cause) -> int | No
     """
     active = await store.own_policy(uow)
     before = await active_policy(uow, active)
-    enrolled, _ = enrol(before.policy, await profiles_for(uow, before.policy))
-    if all(pool.members == before.policy.pools[name].members for name, pool in enrolled.pools.items()):
+    chosen, _ = enrol(before.policy, await profiles_for(uow, before.policy))
+    pools = {name: _settled(pool, chosen.pools[name]) for name, pool in before.policy.pools.items()}
+    enrolled = replace(before.policy, pools=pools)
+    if not joined_and_left(before.policy, enrolled):
         return None
     draft = read(document_of(await find(uow, active)))
     version = await store.insert_draft(uow, draft.document, by)
@@ -179,14 +189,30 @@ async def refresh_members(uow: UnitOfWork, *, by: str, cause: Cause) -> int | No
     return version
 
 
+def _settled(before: Pool, chosen: Pool) -> Pool:
+    """The pool with whom its rule chose, or else with the members that it had: a name that nobody has any more takes nobody out."""
+    if before.member_rule:
+        return chosen
+    anew = {member.agent_id: member for member in chosen.members}
+    return replace(before, members=tuple(anew.get(member.agent_id, member) for member in before.members))
+
+
 async def _edit(
     edit: Callable[[Document], Document], uow: UnitOfWork, *, by: str, cause: Cause, at: str = "", why: Document
 ) -> Judged:
-    """Activates what `edit` makes of the active policy. Errors that were there before it do not stand in its way."""
+    """Activates what `edit` makes of the active policy. Errors that were there before it do not stand in its way; its tests do.
+
+    They are played before anybody waits for the lock, and once more where another change was quicker.
+    """
+    expected = document_of(await find(uow, await store.active_version(uow)))
+    passed = await check_tests(read(edit(expected), at=at), uow)
     active = await store.own_policy(uow)
     document = document_of(await find(uow, active))
     draft = read(edit(document), at=at)
-    return await _activate_new(uow, draft, active, by=by, cause=cause, at=at, why={"from": active, **why}, edited=document)
+    if document != expected:
+        passed = await check_tests(draft, uow)
+    why = {"from": active, **why}
+    return await _activate_new(uow, draft, active, by=by, cause=cause, at=at, why=why, edited=document, tested=passed)
 
 
 async def _activate_new(
@@ -199,10 +225,11 @@ async def _activate_new(
     at: str = "",
     why: Document | None = None,
     edited: Document | None = None,
+    tested: int = 0,
 ) -> Judged:
     version = await store.insert_draft(uow, draft.document, by)
     await store.record_action(uow, version, Action.CREATED, by, why or {})
-    return await _activate(uow, draft, version, active, by=by, cause=cause, at=at, edited=edited)
+    return await _activate(uow, draft, version, active, by=by, cause=cause, at=at, edited=edited, tested=tested)
 
 
 async def _activate(
@@ -215,8 +242,12 @@ async def _activate(
     cause: Cause,
     at: str = "",
     edited: Document | None = None,
+    tested: int = 0,
 ) -> Judged:
-    """Needs the policy's exclusive lock. Raises Refused (422) for errors, but for those that `edited` has already."""
+    """Needs the policy's exclusive lock. Raises Refused (422) for errors, but for those that `edited` has already.
+
+    `tested` is how many of its own tests it has passed.
+    """
     profiles = await profiles_for(uow, draft.policy)
     problems = lint(draft, profiles, qualifications=await qualifications_given(uow))
     errors = [problem for problem in problems if problem.severity == "error"]
@@ -226,6 +257,8 @@ async def _activate(
     if errors:
         raise refused(errors, at)
     policy, _ = enrol(draft.policy.with_version(version), profiles)
+    if tested:
+        await store.record_action(uow, version, Action.TESTED, by, {"passed": tested, "failed": 0})
     await store.record_action(uow, version, Action.ACTIVATED, by, {"previous": active})
     await take_effect(await active_policy(uow, active), policy, uow, by=by, cause=cause)
     return Judged(version, problems)
@@ -265,4 +298,5 @@ async def _draft(uow: UnitOfWork, version: int) -> Row:
 
 
 async def _problems(uow: UnitOfWork, draft: Draft) -> list[Problem]:
-    return lint(draft, await profiles_for(uow, draft.policy), qualifications=await qualifications_given(uow))
+    found = lint(draft, await profiles_for(uow, draft.policy), qualifications=await qualifications_given(uow))
+    return [*found, *faults_of_tests(draft)]

@@ -11,12 +11,16 @@ ALWAYS_THERE = frozenset({"insufficient", "disqualified"})  # what scoring says 
 
 
 async def profiles_for(uow: UnitOfWork, policy: Policy) -> list[Profile]:
+    """The agents of `rows_for` as conditions ask for them."""
+    return [profile_of(row) for row in await rows_for(uow, policy)]
+
+
+async def rows_for(uow: UnitOfWork, policy: Policy) -> list[Row]:
     """All agents, where the policy names some or has a rule for members; else those whose ids it has."""
     listed = [one.agent for pool in policy.pools.values() for one in pool.listed]
     ids = {id for text in listed if (id := agent_id(text))}
     by_id_only = all(agent_id(text) for text in listed) and not any(pool.member_rule for pool in policy.pools.values())
-    rows = (await store.agents_by_id(uow, ids)).values() if by_id_only else await store.every_agent(uow)
-    return [profile_of(row) for row in rows]
+    return list((await store.agents_by_id(uow, ids)).values()) if by_id_only else await store.every_agent(uow)
 
 
 async def qualifications_given(uow: UnitOfWork) -> frozenset[str]:

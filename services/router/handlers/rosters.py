@@ -11,8 +11,9 @@ from uuid import UUID
 
 from services.router import store
 from services.router.domain import MAX_ROWS, InvalidSettings, Settings, UnreadableRoster, change_settings, read_csv
-from services.router.handlers.agents import tell_groups, told
-from services.router.handlers.fairness import reweigh
+from services.router.domain.desk import reweigh
+from services.router.handlers.agents import count_time, tell_groups, told
+from services.router.handlers.membership import ASKED, enrol_again, lock_policy_for
 from services.router.handlers.work import Work
 from services.router.store import Standing
 from shared.contracts.envelope import Cause
@@ -66,6 +67,7 @@ async def import_agents(
     With `dry_run` nothing is written.
     """
     await store.lock_roster(uow)
+    chosen = not dry_run and await lock_policy_for(uow, ASKED)
     work = await Work.open(uow)
     known = _Known(await store.agents_named(uow, _texts(documents, "name"), _texts(documents, "external_ref")))
     targets = [known.find(document) for document in documents]
@@ -81,7 +83,7 @@ async def import_agents(
     await _check_managers(uow, taken, wanted)
     if dry_run:
         return [replace(one, id=None) if one.result == "created" else one for one in taken]
-    await _write(work, wanted, standings, by, cause)
+    await _write(work, wanted, standings, by, cause, chosen=chosen)
     return taken
 
 
@@ -111,14 +113,21 @@ async def _check_managers(uow: UnitOfWork, taken: list[Taken], wanted: dict[UUID
             taken[place] = Taken(one.row, "refused", None, one.name, [FieldError("/manager_id", "is no other agent")])
 
 
-async def _write(work: Work, wanted: Mapping[UUID, Standing], known: Mapping[UUID, Standing], by: str, cause: Cause) -> None:
+async def _write(
+    work: Work, wanted: Mapping[UUID, Standing], known: Mapping[UUID, Standing], by: str, cause: Cause, *, chosen: bool
+) -> None:
+    """`chosen`: pools choose members by rule, and the policy's lock is ours alone."""
+    changed = {id: one for id, one in wanted.items() if id in known}
+    await count_time(work, changed)
     if new := [one for id, one in wanted.items() if id not in known]:
         await store.insert_agents(work.uow, new, by)
-    if changed := [one for id, one in wanted.items() if id in known]:
-        await store.update_agents(work.uow, changed, "settings", by)
-    for one in sorted(changed, key=lambda one: one.agent_id):
-        reweigh(work, one.agent_id, known[one.agent_id].settings, one.settings)
-    await tell_groups(work, {one.agent_id: told(one.agent_id, one.settings, work.uow) for one in changed}, cause, hours=True)
+    if changed:
+        await store.update_agents(work.uow, list(changed.values()), "settings", by)
+    if chosen and wanted:
+        work = await enrol_again(work, changed, by=by, cause=cause)
+    for id, one in sorted(changed.items()):
+        reweigh(work.desk, id, known[id].settings, one.settings)
+    await tell_groups(work, {id: told(id, one.settings, work.uow) for id, one in changed.items()}, cause)
 
 
 class _Known:

@@ -7,15 +7,13 @@ from typing import Any
 
 from services.router import store
 from services.router.domain import Match
-from services.router.domain.desk import rank_again, reroute, route
+from services.router.domain.desk import take_scored
 from services.router.domain.lead import Case
 from services.router.handlers.queue import drain
 from services.router.handlers.work import Work
 from shared.contracts.envelope import Message
 from shared.contracts.events import LeadScored
 from shared.db.uow import UnitOfWork
-
-OPEN = ("unrouted", "rejected")
 
 
 async def route_leads(messages: Sequence[Message[LeadScored]], uow: UnitOfWork) -> None:
@@ -42,18 +40,9 @@ async def route_leads(messages: Sequence[Message[LeadScored]], uow: UnitOfWork) 
 
 
 def _route(work: Work, lead: Case, message: Message[LeadScored], match: Match) -> None:
-    desk, cause = work.desk, message.as_cause
     before = lead.grade, lead.qualification
     take_score(lead, message)
-    desk.change(lead)
-    if lead.status in OPEN:
-        route(desk, lead, match, cause)
-    elif lead.queued:
-        rank_again(desk, lead)
-    elif lead.held:
-        reroute(desk, lead, before, cause)
-    elif lead.status == "closed" and lead.sequence == 0:
-        desk.refuse(lead, "closed", f"The lead was {lead.stage} before it could be routed.", cause, status="closed")
+    take_scored(work.desk, lead, match, before, message.as_cause)
 
 
 def _as_scored(message: Message[LeadScored]) -> Case:

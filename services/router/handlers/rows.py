@@ -49,6 +49,8 @@ def _more(made: Made) -> dict[str, Any]:
         more["failed"] = list(decision.failed)
     if made.by:
         more["by"] = made.by
+    if made.said:
+        more["said"] = made.said
     return more
 
 

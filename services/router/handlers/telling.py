@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
+
+from prometheus_client import Counter
 
 from services.router.domain.desk import (
     Accepted,
@@ -27,6 +30,21 @@ from shared.contracts.events import (
     SlaBreached,
     SlaWarned,
 )
+from shared.telemetry import METRICS
+
+promises_told = Counter(
+    "handoff_sla_told",
+    "What was told of promises as their time passed, by service level and step: warn, remind, breach, manager.",
+    ["sla", "step"],
+    registry=METRICS,
+)
+
+
+def count_told(happenings: Iterable[object]) -> None:
+    """Counts warnings and breaches. To be called once they are durable."""
+    for what in happenings:
+        if isinstance(what, Warned | Breached):
+            promises_told.labels(what.clock.name, what.step.kind.value if what.step else "breach").inc()
 
 
 def event_of(what: Happening, lead: Case, *, policy_version: int, now: datetime, agent_name: str) -> Event:

@@ -1,32 +1,48 @@
 """Work: one unit of work of the router. It locks what the desk works on, and writes what the desk did.
 
-Locks are taken in the order policy → place at a group → group → agent → lead → timer. A group's state is a fold of its ledger; this process keeps the state
-of the groups it decided last and believes it only under the group's lock, after adding the entries that others wrote since. A unit of
-work takes the state out of memory and puts it back once it is durable, so a failed one leaves nothing behind.
+Locks are taken in the order policy → place at a group → group → agent → lead → timer. A group's state is a fold of its ledger; this process
+keeps the state of the groups it decided last and believes it only under the group's lock, after adding the entries that others wrote since. A
+unit of work takes the state out of memory and puts it back once it is durable, so a failed one leaves nothing behind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from uuid import UUID
+from typing import Any
+from uuid import UUID, uuid5
+
+from prometheus_client import Counter
 
 from services.router import store
 from services.router.domain import Entry, GroupState
 from services.router.domain.desk import ActivePolicy, Assigned, Desk, Happening, Record, due
 from services.router.domain.lead import Case
 from services.router.domain.strategies import Key, keys_of
+from services.router.handlers.calendars import agents_with_days_off
 from services.router.handlers.memory import Memory, active_policy
 from services.router.handlers.rows import decision_row
-from services.router.handlers.telling import event_of
+from services.router.handlers.telling import count_told, event_of
 from shared.contracts.events import Event
 from shared.db.uow import UnitOfWork
 from shared.errors import Transient
+from shared.telemetry import METRICS
 from shared.timers import Timer, drop_timers, set_timers
 
 SNAPSHOT_EVERY = 5_000  # ledger entries: some tenths of a second to fold, and a snapshot of a large group takes as long
 READ_ON = 100  # entries that were there to be read ahead: meanwhile others will have written more
 PASSING = "lead"  # the kind of the timers at which a lead must be looked at
+QUEUES = "queue"  # of those at which a group's queues must be
+LOOK_AGAIN = timedelta(days=1)  # at the latest, though time alone changes nothing
+_GROUPS = UUID("b0f4f1de-6a0c-5c0e-9d53-8f1f3c1f2a77")
+
+
+rules_failed = Counter(
+    "handoff_router_rules_failed",
+    "Rules that could not be evaluated for a lead, and so did not match, by the policy's version and the rule.",
+    ["version", "rule"],
+    registry=METRICS,
+)
 
 
 class _Locked(dict[int, GroupState]):
@@ -47,6 +63,8 @@ class Work:
         self._memory = uow.memory(Memory)
         self._snapshots: dict[int, int] = {}
         self._written = False
+        self._looks: dict[int, datetime | None] = {}  # when the timer of each locked group's queues rings
+        self._watched: set[int] = set()
 
     @classmethod
     async def open(cls, uow: UnitOfWork) -> Work:
@@ -65,6 +83,7 @@ class Work:
             state = await self._state(row["id"], row["last_number"])
             state.roll(max(self.uow.now, row["last_now"]))
             self.states[row["id"]] = state
+            self._looks[row["id"]] = row["queue_due_at"]
         self.uow.after_commit(self._remember)
 
     async def look(self, groups: Iterable[int]) -> None:
@@ -116,7 +135,7 @@ class Work:
         """Owners who are in no pool any more: what was promised goes by their hours still."""
         outside = {lead.held.agent_id for lead in leads if lead.held and lead.clocks} - self.active.group_of_agent.keys()
         if outside:
-            self.desk.others |= await store.agents_as_they_are(self.uow, sorted(outside))
+            self.desk.others |= await agents_with_days_off(self.uow, outside)
 
     async def _read_ahead(self, id: int) -> None:
         """Takes what others wrote since into a state that this process remembers, before its lock is asked for: what is committed of a
@@ -166,6 +185,30 @@ class Work:
         for key, values in sorted(wanted.items()):
             await self._learn(key, sorted(values), since)
 
+    # -- Queues
+
+    def look_due(self, group: int) -> datetime | None:
+        """When the queues of a locked group are looked at next; None for never."""
+        return self._looks[group]
+
+    def watch_queues(self, groups: Iterable[int]) -> None:
+        """Leads wait in these groups: their queues will be looked at when time may free somebody. Those that queue here are seen to."""
+        self._watched.update(groups)
+
+    def take_ring(self, group: int) -> None:
+        """The timer of this group's queues rang: none is set."""
+        self._looks[group] = None
+
+    def goes_on(self, group: int) -> bool:
+        """Whether the queues of a locked group are to be looked at at once."""
+        due = self._looks[group]
+        return due is not None and due <= self.uow.now
+
+    async def go_on(self, group: int, data: Mapping[str, Any]) -> None:
+        """Has the queues of a locked group looked at at once, by the next unit of work, which is given this."""
+        self._looks[group] = self.uow.now
+        await set_timers(self.uow, [_queue_timer(group, self.uow.now, data)])
+
     # -- Writing
 
     async def write(self) -> None:
@@ -180,10 +223,13 @@ class Work:
             await store.insert_leads(uow, done.new.values())
         if done.changed:
             await store.update_leads(uow, done.changed.values())
+        self._watched.update(self.active.group_of_pool[place.pool] for place in done.queued.values())
+        timers += self._moved_looks()
         await self._write_groups(done.entries)
         await self._write_places(done)
         if done.made:
             await store.insert_decisions(uow, [decision_row(made, self.active.policy.version) for made in done.made])
+            self._count_failures(done)
         if timers:
             await set_timers(uow, timers)
         if idle:
@@ -198,7 +244,7 @@ class Work:
         if done.assigned:
             await store.insert_assignments(uow, done.assigned, self.active.policy.version)
         if done.accepted:
-            await store.accept_assignments(uow, [(held.id, held.accepted_at) for held in done.accepted])
+            await store.accept_assignments(uow, [(lead.lead_id, held.id, held.accepted_at) for lead, held in done.accepted])
         if done.unqueued:
             await store.delete_queue(uow, done.unqueued)
         if done.queued:
@@ -211,7 +257,7 @@ class Work:
         if entries:
             await store.append_ledger(self.uow, entries)
         if self.states:
-            positions = [(id, state.number, state.last_now) for id, state in sorted(self.states.items())]
+            positions = [(id, state.number, state.last_now, self._looks[id]) for id, state in sorted(self.states.items())]
             await store.advance_groups(self.uow, positions)
         for id, state in self.states.items():
             if state.number // SNAPSHOT_EVERY > self._snapshots[id]:  # so that a fold never has long to go
@@ -232,10 +278,33 @@ class Work:
                 idle.append(lead.lead_id)
         return timers, idle
 
+    def _moved_looks(self) -> list[Timer]:
+        """The timers of groups with queues that must ring earlier than they would; one that rings too early does no harm.
+
+        A group whose timer is set has leads that wait, or had: so a batch into groups without queues asks and writes nothing more.
+        """
+        timers = []
+        for id, state in sorted(self.states.items()):
+            known = self._looks[id]
+            if known is None and id not in self._watched:
+                continue
+            wanted = self.uow.now + LOOK_AGAIN
+            wanted = min(wanted, state.next_change or wanted)
+            if known is None or wanted < known:
+                self._looks[id] = wanted
+                timers.append(_queue_timer(id, wanted, {}))
+        return timers
+
+    def _count_failures(self, done: Record) -> None:
+        version = str(self.active.policy.version)
+        for rule in [name for made in done.made for name in made.decision.failed]:
+            self.uow.after_commit(rules_failed.labels(version, rule).inc)
+
     def _emit(self, done: Record) -> None:
         for lead, what, sequence, cause in done.told:
             event = what if isinstance(what, Event) else self._event(lead, what)
             self.uow.emit(event, sequence=sequence, cause=cause)
+        self.uow.after_commit(lambda: count_told(what for _, what, _, _ in done.told))
 
     def _event(self, lead: Case, what: Happening) -> Event:
         name = ""
@@ -249,3 +318,13 @@ class Work:
             found[row["value"]].append((row["agent_id"], row["at"]))
         for value, owners in found.items():
             self.desk.owners.learn(key, value, owners)
+
+
+def _queue_timer(group: int, at: datetime, data: Mapping[str, Any]) -> Timer:
+    """One a group: its subject is an id that is always the same for it."""
+    return Timer(QUEUES, subject_of(group), at, data={"group": group, **data})
+
+
+def subject_of(group: int) -> UUID:
+    """What the timer of a group's queues is about, as an id."""
+    return uuid5(_GROUPS, str(group))

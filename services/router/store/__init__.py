@@ -1,7 +1,7 @@
 """Every query of the router. Never commits.
 
-The order of locks is policy → place at a group → group → agent → lead. Whoever can change who may receive holds the policy's lock: shared to use the active
-version, exclusively to change it.
+The order of locks is policy → place at a group → group → agent → lead. Whoever can change who may receive holds the policy's lock: shared
+to use the active version, exclusively to change it.
 """
 
 from services.router.store.agents import (
@@ -25,6 +25,15 @@ from services.router.store.agents import (
 )
 from services.router.store.chain import HeldBefore, end_merges, forget_decisions, held_before, keep_merges, mark_erased
 from services.router.store.decisions import Sought, get_decision, last_decided, ledger_between, page_of_decisions, snapshot_before
+from services.router.store.holdings import (
+    Misplaced,
+    count_held_by,
+    count_misplaced,
+    get_assignment,
+    held_by,
+    misplaced,
+    page_of_holdings,
+)
 from services.router.store.leads import (
     DecisionRow,
     accept_assignments,
@@ -39,6 +48,7 @@ from services.router.store.leads import (
     promised_by,
     update_leads,
 )
+from services.router.store.load import arrivals, queue_standings, turnovers
 from services.router.store.policies import (
     activate_policy,
     active_version,
@@ -49,6 +59,7 @@ from services.router.store.policies import (
     every_agent,
     get_policy,
     group_snapshot,
+    has_member_rules,
     insert_draft,
     insert_group,
     ledger_after,
@@ -64,23 +75,32 @@ from services.router.store.policies import (
     store_snapshot,
 )
 from services.router.store.queue import (
+    Position,
+    Waiting,
     delete_queue,
+    forget_asks,
     insert_queue,
     leads_outside,
     move_queue,
+    one_of_each,
     page_of_queue,
     pools_with_queue,
+    queue_by_rule,
     queue_head,
     queue_lengths,
     rank_pools,
     rank_queue,
+    timer_data,
 )
 
 __all__ = [
     "DecisionRow",
     "HeldBefore",
+    "Misplaced",
+    "Position",
     "Sought",
     "Standing",
+    "Waiting",
     "Wanted",
     "accept_assignments",
     "activate_policy",
@@ -92,22 +112,29 @@ __all__ = [
     "agents_by_id",
     "agents_named",
     "append_ledger",
+    "arrivals",
     "change_draft",
     "close_assignments",
     "close_groups",
+    "count_held_by",
+    "count_misplaced",
     "delete_queue",
     "end_leave",
     "end_merges",
     "every_agent",
     "extend_presence",
+    "forget_asks",
     "forget_decisions",
     "former_owners",
     "get_agent",
+    "get_assignment",
     "get_decision",
     "get_leads",
     "get_policy",
     "group_snapshot",
+    "has_member_rules",
     "held_before",
+    "held_by",
     "insert_agents",
     "insert_assignments",
     "insert_decisions",
@@ -126,28 +153,35 @@ __all__ = [
     "lock_leads",
     "lock_roster",
     "mark_erased",
+    "misplaced",
     "move_queue",
+    "one_of_each",
     "open_groups",
     "own_policy",
     "page_of_actions",
     "page_of_agents",
     "page_of_assignments",
     "page_of_decisions",
+    "page_of_holdings",
     "page_of_leave",
     "page_of_policies",
     "page_of_queue",
     "pools_with_queue",
     "promised_by",
     "qualifications_seen",
+    "queue_by_rule",
     "queue_for_groups",
     "queue_head",
     "queue_lengths",
+    "queue_standings",
     "rank_pools",
     "rank_queue",
     "record_action",
     "share_policy",
     "snapshot_before",
     "store_snapshot",
+    "timer_data",
+    "turnovers",
     "update_agents",
     "update_leads",
 ]

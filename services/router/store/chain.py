@@ -11,10 +11,11 @@ from shared.db.uow import UnitOfWork, columns
 
 
 class HeldBefore(NamedTuple):
-    """Who had a lead when it was merged away, and in which pool."""
+    """Who had a lead when it was merged away, in which pool, and the rule that had sent it there."""
 
     agent_id: UUID
     pool: str
+    rule: str | None
 
 
 async def keep_merges(uow: UnitOfWork, rows: Sequence[tuple[UUID, UUID, UUID | None, str | None]]) -> None:
@@ -34,9 +35,12 @@ async def keep_merges(uow: UnitOfWork, rows: Sequence[tuple[UUID, UUID, UUID | N
 async def held_before(uow: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, HeldBefore]:
     """Who had these leads when they were merged away; those that nobody had are left out."""
     rows = await uow.fetch(
-        "SELECT lead_id, held_by, held_pool FROM router.leads WHERE lead_id = ANY($1) AND held_by IS NOT NULL", list(ids)
+        "SELECT l.lead_id, l.held_by, l.held_pool, a.rule FROM router.leads l LEFT JOIN LATERAL (SELECT rule FROM router.assignments a "
+        "WHERE a.lead_id = l.lead_id AND a.close_reason = 'merged' ORDER BY a.assigned_at DESC, a.id DESC LIMIT 1) a ON true "
+        "WHERE l.lead_id = ANY($1) AND l.held_by IS NOT NULL",
+        list(ids),
     )
-    return {row["lead_id"]: HeldBefore(row["held_by"], row["held_pool"]) for row in rows}
+    return {row["lead_id"]: HeldBefore(row["held_by"], row["held_pool"], row["rule"]) for row in rows}
 
 
 async def end_merges(uow: UnitOfWork, ids: Sequence[UUID]) -> None:
@@ -46,9 +50,13 @@ async def end_merges(uow: UnitOfWork, ids: Sequence[UUID]) -> None:
 
 
 async def forget_decisions(uow: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Takes the facts out of what was decided for these leads; returns how many decisions that were. The rest explains the ledger."""
+    """Takes the facts, and what people wrote, out of what was decided for these leads; returns how many decisions that were.
+
+    The rest explains the ledger.
+    """
     rows = await uow.fetch(
-        "WITH gone AS (UPDATE router.decisions SET facts = '{}' WHERE lead_id = ANY($1) AND facts <> '{}' RETURNING lead_id) "
+        "WITH gone AS (UPDATE router.decisions SET facts = '{}', more = more - 'said' "
+        "WHERE lead_id = ANY($1) AND (facts <> '{}' OR more ? 'said') RETURNING lead_id) "
         "SELECT lead_id, count(*) AS n FROM gone GROUP BY lead_id",
         list(ids),
     )

@@ -234,11 +234,11 @@ async def close_assignments(uow: UnitOfWork, ended: Sequence[tuple[Case, Ended]]
         raise Transient("an assignment ended meanwhile")
 
 
-async def accept_assignments(uow: UnitOfWork, accepted: Sequence[tuple[UUID, datetime | None]]) -> None:
-    """(assignment, when its owner took it on)."""
+async def accept_assignments(uow: UnitOfWork, accepted: Sequence[tuple[UUID, UUID, datetime | None]]) -> None:
+    """(lead, assignment, when its owner took it on)."""
     await uow.execute(
-        "UPDATE router.assignments a SET accepted_at = n.at FROM unnest($1::uuid[], $2::timestamptz[]) AS n(id, at) "
-        "WHERE a.id = n.id AND a.closed_at IS NULL",
+        "UPDATE router.assignments a SET accepted_at = n.at FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) "
+        "AS n(lead_id, id, at) WHERE a.lead_id = n.lead_id AND a.id = n.id AND a.closed_at IS NULL",
         *columns(accepted),
     )
 

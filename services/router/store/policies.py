@@ -119,6 +119,16 @@ async def qualifications_seen(uow: UnitOfWork, newest: int) -> set[str]:
     return {row["qualification"] for row in rows}
 
 
+async def has_member_rules(uow: UnitOfWork) -> bool:
+    """Whether the active version chooses members by rule. Asked of the row itself: no lock is needed to see it."""
+    return bool(
+        await uow.fetchval(
+            "SELECT EXISTS (SELECT FROM router.policies p, jsonb_each(p.document -> 'pools') one "
+            "WHERE p.active AND one.value ? 'member_rule')"
+        )
+    )
+
+
 async def open_groups(uow: UnitOfWork) -> list[Row]:
     return await uow.fetch("SELECT id, pools FROM router.groups WHERE closed_at IS NULL ORDER BY id")
 
@@ -138,9 +148,10 @@ async def queue_for_groups(uow: UnitOfWork, ids: Sequence[int]) -> None:
 
 
 async def lock_groups(uow: UnitOfWork, ids: Iterable[int]) -> list[Row]:
-    """The groups' counters, with their rows locked in the order of ids."""
+    """The groups' counters, and when their queues are looked at next, with their rows locked in the order of ids."""
     return await uow.fetch(
-        "SELECT id, last_number, last_now FROM router.groups WHERE id = ANY($1) ORDER BY id FOR UPDATE", sorted(set(ids))
+        "SELECT id, last_number, last_now, queue_due_at FROM router.groups WHERE id = ANY($1) ORDER BY id FOR UPDATE",
+        sorted(set(ids)),
     )
 
 
@@ -181,11 +192,11 @@ async def append_ledger(uow: UnitOfWork, entries: Sequence[tuple[int, Entry]]) -
     await uow.insert("ledger", ("group_id", "number", "kind", "at", "agent_id", "lead_id", "pool", "data"), rows)
 
 
-async def advance_groups(uow: UnitOfWork, positions: Sequence[tuple[int, int, datetime]]) -> None:
-    """Sets last ledger number and last `now` of locked groups."""
+async def advance_groups(uow: UnitOfWork, positions: Sequence[tuple[int, int, datetime, datetime | None]]) -> None:
+    """Sets last ledger number and last `now` of locked groups, and when the timer of their queues rings."""
     await uow.execute(
-        "UPDATE router.groups g SET last_number = p.number, last_now = p.at "
-        "FROM unnest($1::bigint[], $2::int[], $3::timestamptz[]) AS p(id, number, at) WHERE g.id = p.id",
+        "UPDATE router.groups g SET last_number = p.number, last_now = p.at, queue_due_at = p.due_at "
+        "FROM unnest($1::bigint[], $2::int[], $3::timestamptz[], $4::timestamptz[]) AS p(id, number, at, due_at) WHERE g.id = p.id",
         *columns(positions),
     )
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from services.router.domain.lead import Queued
 from shared.db.uow import Row, UnitOfWork, columns
+
+Position: TypeAlias = tuple[int, datetime, UUID]
+"""Where a lead stands in the order of queues: its rank, since when it waits, its id."""
 
 
 async def insert_queue(uow: UnitOfWork, rows: Sequence[Queued]) -> None:
@@ -15,12 +19,17 @@ async def insert_queue(uow: UnitOfWork, rows: Sequence[Queued]) -> None:
 
 
 async def rank_queue(uow: UnitOfWork, rows: Sequence[Queued]) -> None:
-    """Writes points and ranks of leads that wait."""
+    """Writes points and ranks of leads that wait, and what they ask."""
     await uow.execute(
-        "UPDATE router.queue q SET points = r.points, rank = r.rank FROM unnest($1::uuid[], $2::int[], $3::bigint[]) "
-        "AS r(lead_id, points, rank) WHERE q.lead_id = r.lead_id",
-        *columns([(row.lead_id, row.points, row.rank) for row in rows]),
+        "UPDATE router.queue q SET points = r.points, rank = r.rank, asks = r.asks "
+        "FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::text[]) AS r(lead_id, points, rank, asks) WHERE q.lead_id = r.lead_id",
+        *columns([(row.lead_id, row.points, row.rank, row.asks) for row in rows]),
     )
+
+
+async def forget_asks(uow: UnitOfWork) -> None:
+    """What leads ask who wait is to be found anew, each the next time that it is looked at: the policy changed."""
+    await uow.execute("UPDATE router.queue SET asks = '' WHERE asks <> ''")
 
 
 async def rank_pools(uow: UnitOfWork, ageing: Mapping[str, int]) -> None:
@@ -56,18 +65,39 @@ async def pools_with_queue(uow: UnitOfWork, pools: Iterable[str]) -> set[str]:
     return {row["pool"] for row in rows}
 
 
-async def queue_head(uow: UnitOfWork, pools: Iterable[str], limit: int, *, after: Queued | None = None) -> list[Queued]:
-    """Who waits in these pools, highest rank first, from behind `after` on."""
+async def queue_head(
+    uow: UnitOfWork,
+    pools: Iterable[str],
+    limit: int,
+    *,
+    after: Position | None = None,
+    hopeless: Collection[str] = (),
+) -> list[Queued]:
+    """Who waits in these pools, highest rank first, from behind `after` on, without those who ask what is hopeless."""
     rows = await uow.fetch(
         "SELECT q.* FROM unnest($1::text[]) AS p(pool) CROSS JOIN LATERAL ("
         "SELECT * FROM router.queue q WHERE q.pool = p.pool "
         "AND ($3::bigint IS NULL OR (-q.rank, q.queued_at, q.lead_id) > (-$3, $4::timestamptz, $5::uuid)) "
+        "AND q.asks <> ALL($6::text[]) "
         "ORDER BY rank DESC, queued_at, lead_id LIMIT $2) q ORDER BY rank DESC, queued_at, lead_id LIMIT $2",
         sorted(set(pools)),
         limit,
-        *((after.rank, after.queued_at, after.lead_id) if after else (None, None, None)),
+        *(after or (None, None, None)),
+        sorted(hopeless),
     )
     return [Queued(**row) for row in rows]
+
+
+async def one_of_each(uow: UnitOfWork, pools: Iterable[str], limit: int, *, known: Collection[str] = ()) -> list[UUID]:
+    """Of those who wait in these pools, one of each that ask the same, without those whose asking is known."""
+    rows = await uow.fetch(
+        "SELECT (array_agg(lead_id))[1] AS lead_id FROM router.queue WHERE pool = ANY($1) AND asks <> ALL($3::text[]) AND asks > '' "
+        "GROUP BY asks LIMIT $2",
+        sorted(set(pools)),
+        limit,
+        sorted(known),
+    )
+    return [row["lead_id"] for row in rows]
 
 
 async def leads_outside(uow: UnitOfWork, pools: Iterable[str]) -> list[UUID]:
@@ -80,19 +110,51 @@ async def leads_outside(uow: UnitOfWork, pools: Iterable[str]) -> list[UUID]:
     return [row["lead_id"] for row in rows]
 
 
-async def page_of_queue(uow: UnitOfWork, *, after: tuple[int, datetime, UUID] | None, limit: int, pool: str | None) -> list[Row]:
-    rank, queued_at, lead_id = after or (None, None, None)
+class Waiting(NamedTuple):
+    """Which of those who wait: each that is not None must be so. `before`: they waited already at that moment."""
+
+    pool: str | None = None
+    rule: str | None = None
+    before: datetime | None = None
+
+
+ALL = Waiting()
+_SOUGHT = "($1::text IS NULL OR pool = $1) AND ($2::text IS NULL OR rule = $2) AND ($3::timestamptz IS NULL OR queued_at <= $3)"
+
+
+async def page_of_queue(uow: UnitOfWork, *, after: Position | None, limit: int, sought: Waiting = ALL) -> list[Row]:
+    """Highest rank first, with each lead's place among all who wait for its pool, and its last decision, which says why it waits."""
     return await uow.fetch(
-        "SELECT * FROM router.queue WHERE ($1::text IS NULL OR pool = $1) "
-        "AND ($2::bigint IS NULL OR (-rank, queued_at, lead_id) > (-$2, $3, $4)) ORDER BY rank DESC, queued_at, lead_id LIMIT $5",
-        pool,
-        rank,
-        queued_at,
-        lead_id,
+        "SELECT p.*, d.id AS decision_id, d.why, d.gates FROM (SELECT * FROM (SELECT *, "
+        "row_number() OVER (PARTITION BY pool ORDER BY rank DESC, queued_at, lead_id) AS position "
+        f"FROM router.queue WHERE $1::text IS NULL OR pool = $1) placed WHERE {_SOUGHT} "
+        "AND ($4::bigint IS NULL OR (-rank, queued_at, lead_id) > (-$4, $5::timestamptz, $6::uuid)) "
+        "ORDER BY rank DESC, queued_at, lead_id LIMIT $7) p LEFT JOIN LATERAL ("
+        "SELECT id, why, gates FROM router.decisions d WHERE d.lead_id = p.lead_id ORDER BY d.id DESC LIMIT 1) d ON true "
+        "ORDER BY p.rank DESC, p.queued_at, p.lead_id",
+        *sought,
+        *(after or (None, None, None)),
         limit,
     )
 
 
-async def queue_lengths(uow: UnitOfWork) -> dict[str, int]:
-    rows = await uow.fetch("SELECT pool, count(*) AS n FROM router.queue GROUP BY pool")
+async def queue_lengths(uow: UnitOfWork, sought: Waiting = ALL) -> dict[str, int]:
+    rows = await uow.fetch(f"SELECT pool, count(*) AS n FROM router.queue WHERE {_SOUGHT} GROUP BY pool", *sought)
     return {row["pool"]: row["n"] for row in rows}
+
+
+async def queue_by_rule(uow: UnitOfWork, limits: Mapping[str, datetime]) -> list[Row]:
+    """How many wait for each pool by each rule, since when, how many for their own owner, and how many since before the pool's limit."""
+    return await uow.fetch(
+        "SELECT pool, rule, count(*) AS n, min(queued_at) AS since, count(until) AS for_owner, "
+        "count(*) FILTER (WHERE queued_at < l.at) AS broken FROM router.queue "
+        "LEFT JOIN unnest($1::text[], $2::timestamptz[]) AS l(pool, at) USING (pool) GROUP BY pool, rule ORDER BY pool, n DESC, rule",
+        list(limits),
+        list(limits.values()),
+    )
+
+
+async def timer_data(uow: UnitOfWork, kind: str, subject: UUID) -> Row | None:
+    """What a timer that is set carries."""
+    found: Row | None = await uow.fetchval("SELECT data FROM router.timers WHERE kind = $1 AND subject = $2", kind, subject)
+    return found

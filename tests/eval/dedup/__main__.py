@@ -12,12 +12,13 @@ from random import Random
 
 from tests.eval.dedup.people import ROUGH, Rates, settle
 from tests.eval.dedup.play import play
-from tests.eval.dedup.report import TARGET_PRECISION, TARGET_RECALL, Run, page
+from tests.eval.dedup.report import Run, meets_target, page
 from tests.eval.dedup.score import Score, score
 from tests.eval.dedup.submissions import submissions
 
-TUNING = (1,)  # the weights and the threshold were set on it, and on 2
-HELD_OUT = (101, 102, 103)  # nothing was; whoever sets something on what these say takes new ones
+TUNING = (1, 2, 3, 4, 5, 6)  # the weights were set on these; 8 to 11 were looked at meanwhile
+# Nothing was set on these; whoever sets something on what they say takes new ones (101 to 103 and 201 to 203 are used up).
+HELD_OUT = (301, 302, 303)
 PEOPLE = 6000
 RESULTS = Path(__file__).with_name("results.md")
 
@@ -52,8 +53,7 @@ def main() -> int:
     print(text)
     if seeds == HELD_OUT:
         RESULTS.write_text(text)
-    tied = measured.score.tied
-    return 0 if tied.precision >= TARGET_PRECISION and tied.recall >= TARGET_RECALL else 1
+    return 0 if meets_target(measured.score) else 1
 
 
 if __name__ == "__main__":

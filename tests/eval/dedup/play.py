@@ -12,7 +12,18 @@ from uuid import UUID
 
 from services.intake.domain import NormalLead, Unreachable, normalise
 from services.intake.domain.identity import Kind, kind_of
-from services.intake.domain.likeness import THRESHOLD, Decision, Profile, blocks, decide, limit_of, profile_of, remember, weigh
+from services.intake.domain.likeness import (
+    MAX_SHARING,
+    THRESHOLD,
+    Decision,
+    Profile,
+    blocks,
+    decide,
+    limit_of,
+    profile_of,
+    remember,
+    weigh,
+)
 from services.intake.domain.recognition import Known, Newcomer, exact_match
 from tests.eval.dedup.submissions import Submission
 
@@ -110,10 +121,11 @@ class _Book:
             self._by_block.setdefault(block, set()).add(contact.id)
 
     def weigh(self, contact: Contact) -> None:
-        """Against all that share a block; after a merge again, with what is now known."""
+        """Against all that share a block or an identifier; after a merge again, with what is now known."""
         while True:
             telling = [self._by_block[block] for block in contact.blocks if len(self._by_block[block]) <= limit_of(block)]
-            near = set().union(*telling) - {contact.id}
+            sharing = [self._by_key[key] for key in contact.keys if len(self._by_key[key]) <= MAX_SHARING]
+            near = {self.current(id).id for id in set().union(*telling, *sharing)} - {contact.id}
             verdicts = [(weigh(contact.profile, self._contacts[id].profile), id) for id in sorted(near)]
             self.played.weighed += len(verdicts)
             if not verdicts:

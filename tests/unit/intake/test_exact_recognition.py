@@ -49,6 +49,7 @@ def test_nothing_in_common_is_nobody() -> None:
         ("Juergen Mueller", "Jürgen Müller"),
         ("Олена Коваль", "Olena Koval"),
         ("Micheal Stone", "Michael Stone"),
+        ("Mara Stone", "Maria Stone"),  # a slip that makes another name
         ("Anna Stone", "Anna Brook"),  # married since
         ("Bob Stone Jr", "Bob Stone"),  # left it out
     ],

@@ -29,6 +29,8 @@ def decision(a: Profile, b: Profile) -> str:
     return decide(weigh(a, b)).value
 
 
+HOME = {"street": "12 Main Street", "city": "Austin", "postcode": "78701", "phone": "+15125550101"}
+
 # -- One person ----------------------------------------------------------------------------------------------------------------
 
 
@@ -59,6 +61,51 @@ def decision(a: Profile, b: Profile) -> str:
         # Names with and without what German, Polish and Ukrainian letters have.
         (profile("Łukasz Żurawski", phone="+48501234567"), profile("Lukasz Zurawski", phone="+48501234567")),
         (profile("Олена Коваленко", phone="+380501234567"), profile("Olena Kovalenko", phone="+380501234567")),
+        # An address at work without the company's name, which its domain says, and the company's name with a private address.
+        (
+            profile("Anna Lindqvist", email="anna.l@alpine-tools.example"),
+            profile("Anna Lindqvist", email="sunflower77@gmail.com", company="Alpine Tools"),
+        ),
+        # No name, but a mailbox that spells one at the company that somebody of that name is of.
+        (
+            profile(email="a.lindqvist@alpine-tools.example"),
+            profile("Anna Lindqvist", phone="+12025550101", company="Alpine Tools"),
+        ),
+        # Half a name, and the other half in the mailbox.
+        (
+            profile("Anna", email="annalindqvist@gmail.com", company="Alpine Tools", postcode="78701"),
+            profile("Anna Lindqvist", phone="+12025550101", company="Alpine Tools", postcode="78701"),
+        ),
+        # Married: the mailbox still spells the old name; a number at home is shared with nobody of one's first name.
+        (
+            profile("Anna Lindqvist", phone="+12025550101"),
+            profile("Anna Brook", email="anna.lindqvist@gmail.com", phone="+12025550101"),
+        ),
+        (
+            profile("Anna Lindqvist", phone="+12025550101", city="Austin"),
+            profile("Anna Brook", phone="+12025550101", city="Austin"),
+        ),
+        # A slip that makes another name, in one's own mailbox.
+        (profile("Maria Lindqvist", email="mlindqvist7@gmail.com"), profile("Mara Lindqvist", email="mlindqvist7@gmail.com")),
+        # A nickname in another spelling of the alphabet, and the names in each other's field.
+        (profile("Nataliya Lindqvist", **HOME), profile("Lindqvist, Natasha", **HOME)),
+        (profile(first_name="Lindqvist", last_name="Liz", **HOME), profile("Elizabeth Lindqvist", **HOME)),
+        # No name, and a slip in a mailbox that spells the other's.
+        (
+            profile(email="anna.lindqvvist@alpine-tools.example"),
+            profile("Anna Lindqvist", email="anna.lindqvist@alpine-tools.example", phone="+12025550101"),
+        ),
+        # Slips in the company's name and in the last name.
+        (
+            profile("Anna Lindqvist", email="sunflower77@gmail.com", company="Alpiine Tools"),
+            profile("Anna Lindqivst", email="alindqvist@alpine-tools.example", company="Alpine Tools"),
+        ),
+        # A nickname, and a slip in a mailbox or in a number.
+        (
+            profile("Lizzie Stone", email="elizabeth.stone@gmail.com"),
+            profile("Elizabeth Stone", email="elizabbeth.stone@gmail.com"),
+        ),
+        (profile("Andi Lindqvist", phone="+12025550101"), profile("Andreas Lindqvist", phone="+12025553101")),
         # Seen with the same click.
         (
             profile("Anna Lindqvist", email="a@example.com", keys=frozenset({b"x", b"y"})),
@@ -72,8 +119,6 @@ def test_one_person_is_merged_and_found_by_a_block(a: Profile, b: Profile) -> No
 
 
 # -- Two people ----------------------------------------------------------------------------------------------------------------
-
-HOME = {"street": "12 Main Street", "city": "Austin", "postcode": "78701", "phone": "+15125550101"}
 
 
 @pytest.mark.parametrize(
@@ -103,6 +148,17 @@ HOME = {"street": "12 Main Street", "city": "Austin", "postcode": "78701", "phon
             profile("John Smith", email="john.smith@example.com", company="Example Inc.", **HOME),
             profile("John Smith", email="john.smith2@example.com", company="Example", **HOME),
         ),
+        # The same, where one gave a private address: the number in the mailbox says that there are two.
+        (
+            profile("John Smith", email="jsmith77@gmail.com", company="Example Inc."),
+            profile("John Smith", email="john.smith2@example.com", company="Example"),
+        ),
+        # The same where the plain name was taken at a provider.
+        (profile("John Smith", email="john.smith@gmail.com"), profile("John Smith", email="john_smith@gmail.com")),
+        # Namesakes in a town of which each gave a surname that is frequent where they live.
+        (profile("Olena Kovalenko", city="Lviv"), profile("Olena Kovalenko", city="Lviv")),
+        # Sisters.
+        (profile("Mia Lindqvist", **HOME), profile("Mila Lindqvist", **HOME)),
         # Colleagues.
         (
             profile("Anna Brook", email="anna.brook@example.com", company="Example", phone="+15125550101"),
@@ -120,9 +176,16 @@ def test_a_frequent_name_alone_says_little_and_a_rare_one_is_no_proof_either() -
     assert decision(smith, smith) == "apart"
 
 
+@pytest.mark.parametrize("name", ["Anna Stone", None])
+def test_a_switchboard_and_its_company_are_one_fact_where_no_name_vouches(name: str | None) -> None:
+    one = profile("Anna Brook", email="sunflower77@gmail.com", company="Example", phone="+15125550101")
+    other = profile(name, email="cstone@example.com", company="Example", phone="+15125550101")
+    assert decision(one, other) != "merge"
+
+
 def test_what_is_likely_but_not_sure_is_suggested() -> None:
-    a = profile("John Smith", email="jsmith@gmail.com", company="Alpine Tools", city="Austin")
-    b = profile("John Smith", email="john.smith@alpine.example", company="Alpine Tools Ltd", city="Austin")
+    a = profile("Sixten Lindqvist", email="sunflower77@gmail.com", city="Austin")
+    b = profile("Sixten Lindqvist", email="sixten@alpine.example", city="Austin")
     assert decision(a, b) == "suggest"
     assert decide(weigh(a, b), threshold=0.5) is Decision.MERGE
 
@@ -296,9 +359,15 @@ def test_evidence_never_holds_a_value() -> None:
         ("anna maria", "anna", Agreement.VARIANT),
         ("gunther", "guenther", Agreement.SAME),
         ("michael", "micheal", Agreement.CLOSE),
+        ("nataliya", "natasha", Agreement.VARIANT),
+        ("giula", "giulia", Agreement.CLOSE),
+        ("yu", "yurii", Agreement.INITIAL),
         ("valentina", "valentiba", Agreement.CLOSE),
         ("a", "anna", Agreement.INITIAL),
         ("b", "anna", Agreement.DIFFERS),
+        ("b", "william", Agreement.UNKNOWN),
+        ("jsoh", "joshua", Agreement.CLOSE),
+        ("mila", "mia", Agreement.DIFFERS),
         ("liz", "beth", Agreement.UNKNOWN),
         ("", "anna", Agreement.UNKNOWN),
         ("eric", "erica", Agreement.DIFFERS),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from services.router.domain import Agent, Availability, Gate, Pause, Settings
 from services.router.domain.availability import availability
-from services.router.domain.offers import Answer, Offer, Ruling, claim, decline, expire, offer, without
+from services.router.domain.offers import Answer, Offer, Ruling, claim, decline, expire, offer, refusal, without
 from tests.unit.router.worlds import deterministic
 
 T = datetime(2026, 6, 1, 9, tzinfo=UTC)
@@ -158,3 +158,13 @@ def test_whatever_happens_a_lead_has_at_most_one_owner_and_only_one_who_was_aske
             assert one.is_hopeless
     assert grants <= 1
     assert owner is None or owner in agents
+
+
+def test_an_offer_is_refused_by_whom_it_was_made_to_and_while_it_stands() -> None:
+    one = offered(ANNA, BEN)
+    assert refusal(one, ANNA, owner=None).answer is Answer.DECLINED
+    assert refusal(decline(one, ANNA), ANNA, owner=None).answer is Answer.DECLINED, "twice is as once"
+    assert refusal(one, CARA, owner=None).answer is Answer.NOT_OFFERED
+    assert refusal(None, ANNA, owner=None).answer is Answer.OVER
+    assert refusal(None, ANNA, owner=BEN).answer is Answer.TAKEN
+    assert refusal(None, ANNA, owner=ANNA).answer is Answer.YOURS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -11,6 +12,7 @@ import pytest
 from services.router.domain import Agent, Leave, Settings
 from services.router.domain.sla import (
     WALL,
+    WORKING,
     Absent,
     Action,
     Calendars,
@@ -27,6 +29,7 @@ from services.router.domain.sla import (
     act,
     carry,
     contacted,
+    deadline,
     due,
     hand_over,
     lint_sla,
@@ -296,3 +299,20 @@ def test_a_level_that_cannot_be_is_refused_with_its_place(sla: Sla, path: str) -
 def test_a_level_as_people_write_them_is_accepted() -> None:
     ladder = (Rung(80, Escalation.REMIND), Rung(100, Escalation.NEXT_AGENT), Rung(300, Escalation.POOL, "global"))
     assert lint_sla(Sla("x", SlaClock.ACCEPT, 600, warn=(50, 80), ladder=ladder)) == []
+
+
+def test_the_deadline_that_is_shown_is_the_moment_of_the_breach() -> None:
+    office = Calendars(Agent(Settings(zone="Europe/Berlin", hours=(("09:00-11:30",), ("09:00-17:00",), (), (), (), (), ()))))
+    for sla, calendars in ((ACCEPT, ALWAYS), (replace(RESPOND, time=WORKING), office), (FOLLOW, office)):
+        [clock] = begun(sla, calendars=calendars)
+        for one in (clock, carry(clock, calendars, T + minutes(7))):
+            [breach] = [step for step in due(one, calendars) if step.kind is StepKind.BREACH]
+            assert deadline(one, calendars) == breach.at > T
+
+
+def test_what_has_ended_waits_or_is_broken_has_no_deadline() -> None:
+    [clock] = begun(ACCEPT)
+    assert deadline(carry(clock, ALWAYS, T + minutes(11)), ALWAYS) is None
+    assert deadline(stop((clock,), "closed", ALWAYS, T + minutes(1)).clocks[0], ALWAYS) is None
+    waiting = start([replace(RESPOND, time=WORKING)], Holding(T), Calendars(None))
+    assert [deadline(one, Calendars(None)) for one in waiting] == [None]

@@ -256,7 +256,7 @@ def test_a_group_that_follows_carries_the_counters_and_lets_the_new_start_level(
     assert opened.counters()["new"] == {CYD: Counters()}
     assert opened.number == 0
     assert opened.agent(ANN).open == 3
-    assert opened.pool("all").turns.peek(NOW) == ANN, "both are level, so it goes by id"
+    assert opened.pool("all").turns.peek(NOW) == CYD, "both are level, and the older one is not preferred"
 
 
 def test_a_group_does_not_open_without_the_settings_of_a_member() -> None:
@@ -308,20 +308,20 @@ def test_newer_dates_of_a_calendar_are_for_all_who_keep_it() -> None:
 
 def test_a_lead_too_heavy_for_whose_turn_it_is_goes_to_the_next_with_room() -> None:
     weighted = {"open_cap": 3, "open_weights": {"B": 2}}
-    state = a_group(ann=an_agent(open=2, **weighted), ben=an_agent(open=1, **weighted))
+    state = a_group(ann=an_agent(open=1, **weighted), ben=an_agent(open=2, **weighted))
     before = state.snapshot()
-    assert state.pool("all").turns.peek(NOW) == ANN
+    assert state.pool("all").turns.peek(NOW) == BEN
     decision = decide_in_pool(ALead(LEAD), "all", state, NOW)
     assert state.snapshot() == before
     assert decision.winner is not None
-    assert (decision.agent_id, decision.winner.open, decision.winner.work) == (BEN, 3, 2)
+    assert (decision.agent_id, decision.winner.open, decision.winner.work) == (ANN, 3, 2)
     state.apply(decision.entry(1))
     assert decide_in_pool(ALead(UUID(int=101)), "all", state, NOW).winner is None, "two would be four of three"
     light = decide_in_pool(ALead(UUID(int=102), grade="C"), "all", state, NOW)
-    assert (light.agent_id, light.winner and light.winner.open) == (ANN, 3)
+    assert (light.agent_id, light.winner and light.winner.open) == (BEN, 3)
     given = {"lead_id": LEAD, "pool": "all", "reason": "won", "gives_back": False, "period": "2026-03-28", "work": 2}
-    state.apply(ended(2, NOW, agent_id=BEN, **given))
-    assert state.agent(BEN).open == 1
+    state.apply(ended(2, NOW, agent_id=ANN, **given))
+    assert state.agent(ANN).open == 1
 
 
 def test_an_hour_is_given_back_to_the_hour_it_was_counted_in() -> None:

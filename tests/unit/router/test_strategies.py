@@ -363,3 +363,15 @@ def test_a_turn_of_one_who_is_no_member_changes_nothing() -> None:
     with pytest.raises(KeyError):
         turns.take(agent(0), of=3)
     assert turns.snapshot() == before
+
+
+@pytest.mark.parametrize("kind", ["rotation", "fewest", "least_open", "most_spare"])
+def test_the_first_turns_of_many_pools_do_not_favour_the_oldest_member(kind: str) -> None:
+    firsts: Counter[UUID] = Counter()
+    for number in range(200):
+        turns = Turns(f"pool {number}", Way(kind), [Seat(agent(rank), 1) for rank in range(4)])
+        for one in turns.members:
+            turns.admit(one)
+        firsts[give_next(turns)] += 1
+    assert len(firsts) == 4
+    assert max(firsts.values()) < 80, "each is first in about fifty of two hundred"

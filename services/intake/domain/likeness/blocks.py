@@ -12,8 +12,10 @@ from functools import lru_cache
 
 from jellyfish import metaphone
 
+from services.intake.domain.likeness.frequent import FREQUENT_SURNAMES
 from services.intake.domain.likeness.names import PARTICLES
 from services.intake.domain.likeness.profile import Profile
+from services.intake.domain.likeness.short_forms import short_forms
 
 # By kind, the contacts in a block from which on it says nothing and is left out: it would find too many to weigh.
 MAX_BLOCK = {
@@ -27,39 +29,46 @@ MAX_BLOCK = {
     "name": 20,  # every John Smith
 }
 
+# From how many contacts on an identifier that they share (a browser in a library, a mailbox they left) says nothing.
+MAX_SHARING = 20
+
 
 def blocks(profile: Profile) -> tuple[str, ...]:
     """At most seven blocking keys, each `kind:…`, none twice. Equal fields give equal keys whatever the order of the names.
 
     Only a contact without a mailbox of its own or without a phone lies in the block of its bare name.
     """
-    first, last = _sound(profile.name.first.partition(" ")[0]), _sound(_core(profile.name.last))
+    given, family = _in_order(profile.name.first.partition(" ")[0], _core(profile.name.last) or _last_in_mailbox(profile))
+    first, last = _sound(given), _sound(family)
     mailbox = _joined(profile.email_local)
     keys = []
     if last and profile.postcode:
         keys.append(f"place:{last}:{profile.postcode}")
     if len(mailbox) > 3:
-        keys.append(f"mail:{mailbox}")
+        keys.append(f"mail:{_heard(mailbox)}")
     if len(profile.phone) > 6:
         keys.append(f"phone:{profile.phone[-8:]}")
-    if last and profile.city:
-        keys.append(f"city:{profile.name.first[:1]}:{last}:{profile.city}")
+    if last and given and profile.city:
+        keys.append(f"city:{given[:1]}:{last}:{profile.city}")
+    if last and (company := _joined(profile.company or profile.company_domain.partition(".")[0])):
+        # Alpine Tools, Alpine Tools International and alpine-tools.example begin alike, and with a slip still sound alike.
+        keys.append(f"work:{last}:{_sound(company)[:4]}")
     if first and last:
-        keys += _of_name(profile, f"{first}:{last}" if first < last else f"{last}:{first}")
+        keys += _of_name(profile, f"{first}:{last}" if first < last else f"{last}:{first}", f"{given[0]}:{last}")
     return tuple(keys)
 
 
-def _of_name(profile: Profile, name: str) -> list[str]:
-    """A slip in an address leaves its digits and its domain, one in a number its beginning or (above) its end."""
+def _of_name(profile: Profile, name: str, short: str) -> list[str]:
+    """A slip in an address leaves its digits and its domain, one in a number its beginning or (above) its end.
+
+    `short` has of the first name only how it begins, as most of its short forms do.
+    """
     keys = []
     if profile.email_local:
         digits = "".join(filter(str.isdigit, profile.email_local))
         keys.append(f"slip:{name}:{profile.email_domain}:{digits}")
     if profile.phone:
-        keys.append(f"area:{name}:{profile.phone[:5]}")
-    if company := _joined(profile.company or profile.company_domain):
-        # Alpine Tools, Alpine Tools International and alpine-tools.example begin alike.
-        keys.append(f"work:{name}:{company[:5]}")
+        keys.append(f"area:{short}:{profile.phone[:5]}")
     if not (profile.email_local and profile.phone):
         keys.append(f"name:{name}")
     return keys
@@ -68,6 +77,36 @@ def _of_name(profile: Profile, name: str) -> list[str]:
 def limit_of(block: str) -> int:
     """How many contacts may lie in a block that still says something."""
     return MAX_BLOCK[block.partition(":")[0]]
+
+
+def _in_order(first: str, last: str) -> tuple[str, str]:
+    """First and last name, the other way round where only the last one is known to be a first name."""
+    return (last, first) if first and _is_given(last) and first not in short_forms() else (first, last)
+
+
+def _is_given(word: str) -> bool:
+    return word in short_forms() and word not in FREQUENT_SURNAMES
+
+
+def _last_in_mailbox(profile: Profile) -> str:
+    """Of somebody who gave no last name: brook for Anna at annabrook7, for a.brook, and for abrook at a company."""
+    letters = "".join([c for c in profile.email_local if c.isalpha()])
+    first = profile.name.first
+    for part in (first, first[:1]) if first else ():
+        if letters.startswith(part) or letters.endswith(part):
+            rest = letters.removeprefix(part) if letters.startswith(part) else letters.removesuffix(part)
+            return rest if len(rest) > 2 else ""
+    parts = profile.email_local.replace("_", ".").replace("-", ".").split(".")
+    if len(parts) > 1:
+        words = [word for part in parts if len(word := "".join([c for c in part if c.isalpha()])) > 2]
+        return next((word for word in reversed(words) if not _is_given(word)), words[-1] if words else "")
+    return letters[1:] if profile.work_email and not first else ""
+
+
+def _heard(mailbox: str) -> str:
+    """A mailbox by how it sounds and its digits, which most slips leave; as it is written where it is so short that many sound alike."""
+    letters = "".join([c for c in mailbox if not c.isdigit()])
+    return f"{_sound(letters)}:{''.join([c for c in mailbox if c.isdigit()])}" if len(letters) > 6 else mailbox
 
 
 def _joined(text: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache, lru_cache
 from unicodedata import combining, normalize
 
 from rapidfuzz.distance import OSA, JaroWinkler
@@ -31,6 +32,9 @@ _LETTERS = str.maketrans(
     | dict(zip("αβγδεζηικλμνξοπρστυφω", "avgdeziiklmnxoprstyfo", strict=True))
     | dict(zip("θχψ", ("th", "ch", "ps"), strict=True))
 )
+_LETTER_OF_TWO = frozenset(
+    ["ya", "ye", "yi", "yu", "zh", "kh", "ts", "ch", "sh"]
+)  # one, before it was brought into Latin letters
 _MARKS = str.maketrans(
     dict.fromkeys("'’`´ʼʹ\u200b\u200c\u200d\ufeff", "") | dict.fromkeys('-_.,;:/\\|()[]{}<>"“”„«»*+&#!?@~^=%$', " ")
 )
@@ -143,14 +147,46 @@ def compare_names(a: PersonName, b: PersonName) -> NameAgreement:
     first, last = compare_first(a.first, b.first), compare_last(a.last, b.last)
     if Agreement.DIFFERS not in (first, last):
         return NameAgreement(first, last, False, generation)
-    if a.first == b.last or a.last == b.first:
-        crossed = compare_first(a.first, b.last), compare_first(a.last, b.first)
-        if crossed[0] in MAY_AGREE and crossed[1] in MAY_AGREE:
-            weaker, stronger = sorted(crossed, key=MAY_AGREE.index, reverse=True)
-            return NameAgreement(weaker, stronger, True, generation)
+    if crossed := _crossed(a, b):
+        return NameAgreement(*crossed, True, generation)
     if a.first and b.first and sorted(f"{a.first} {a.last}".split()) == sorted(f"{b.first} {b.last}".split()):
         return NameAgreement(Agreement.SAME, Agreement.SAME, True, generation)
     return NameAgreement(first, last, False, generation)
+
+
+def _crossed(a: PersonName, b: PersonName) -> tuple[Agreement, Agreement] | None:
+    """How they agree with one's first name taken for a last name; None where they do not. Who gave one word may have given either."""
+    if not (a.last and b.last):
+        return (Agreement.UNKNOWN, Agreement.SAME) if a.first == b.last or a.last == b.first else None
+    if a.first != b.last and a.last != b.first and not (_same_sound(a.first, b.last) and _same_sound(a.last, b.first)):
+        return None
+    crossed = compare_first(a.first, b.last), compare_first(a.last, b.first)
+    if not set(crossed).issubset(MAY_AGREE) or set(crossed).isdisjoint(AGREE):
+        return None
+    weaker, stronger = sorted(crossed, key=MAY_AGREE.index, reverse=True)
+    return weaker, stronger
+
+
+def _same_sound(a: str, b: str) -> bool:
+    return bool(a and b) and _sound(a) == _sound(b)
+
+
+def slipped(a: PersonName, b: PersonName) -> bool:
+    """Are the first names a slip apart, though it made another name (Mara, Maria)? For two who share what is hardly ever shared.
+
+    Also where it is a slip in a short form, and where one swapped their names before or after they married.
+    """
+    if min(len(a.first), len(b.first)) < 3 or _gendered(a.first, b.first):
+        return False
+    if a.first == b.last or a.last == b.first or _one_slip(_spelling(a.first), _spelling(b.first)):
+        return True
+    known = short_forms()
+    pairs = [(form, b.first) for form in known.get(a.first, ())] + [(form, a.first) for form in known.get(b.first, ())]
+    return any(min(len(form), len(other)) > 3 and _one_slip(form, other) for form, other in pairs)
+
+
+def _one_slip(a: str, b: str) -> bool:
+    return OSA.distance(a, b, score_cutoff=2) <= (2 if min(len(a), len(b)) > 5 else 1)
 
 
 def _compare_generations(a: str, b: str) -> Agreement:
@@ -165,21 +201,54 @@ def compare_first(a: str, b: str) -> Agreement:
         return Agreement.UNKNOWN
     if a == b:
         return Agreement.SAME
-    if len(a) == 1 or len(b) == 1:
-        return Agreement.INITIAL if a[0] == b[0] else Agreement.DIFFERS
+    if _is_initial(a) or _is_initial(b):
+        return _compare_initial(a, b)
     if _written(a) == _written(b):
         return Agreement.SAME
     parts, others = a.split(), b.split()
     if len(parts) > 1 or len(others) > 1:
         return _compare_double(parts, others)
     known = short_forms()
-    if b in known.get(a, ()) or (_sound(a) == _sound(b) and _spelling(a) == _spelling(b)):
+    if b in known.get(a, ()) or _spelling(a) == _spelling(b) or _spelling(b) in _spelled_forms().get(_spelling(a), ()):
         return Agreement.VARIANT
     if a in known and b in known:
         return _compare_known(a, b)
     if _cut_short(a, b) or _cut_short(b, a):
         return Agreement.VARIANT
-    return Agreement.CLOSE if min(len(a), len(b)) > 4 and _slip(a, b) and not _gendered(a, b) else Agreement.DIFFERS
+    slip = min(len(a), len(b)) > 4 and _slip(a, b) and not _gendered(a, b)
+    return Agreement.CLOSE if slip or _changed_about(a, b) or _changed_about(b, a) else Agreement.DIFFERS
+
+
+def _compare_initial(a: str, b: str) -> Agreement:
+    """B. may be William, who is Bill, but may be his wife as well."""
+    if _sound(a) == _sound(b):
+        return Agreement.INITIAL
+    initial, name = sorted((a, b), key=len)
+    forms = [form for form in short_forms().get(name, ()) if name in formal_names().get(form, ())]
+    return Agreement.UNKNOWN if any(form[0] == initial for form in forms) else Agreement.DIFFERS
+
+
+def _changed_about(name: str, slip: str) -> bool:
+    """Two letters of a short name, or of a short form, changed about: Jsoh for Josh, who is Joshua. No other name is made so."""
+    if slip in short_forms() or len(slip) < 4:
+        return False
+    return any(
+        len(form) == len(slip) and OSA.distance(form, slip, score_cutoff=1) == 1 and sorted(form) == sorted(slip)
+        for form in (name, *short_forms().get(name, ()))
+    )
+
+
+def _is_initial(name: str) -> bool:
+    return len(name) == 1 or name in _LETTER_OF_TWO
+
+
+@cache
+def _spelled_forms() -> dict[str, frozenset[str]]:
+    """Short forms, by one spelling for all that sound the same: Nataliya, as Natalia, is Natasha."""
+    spelled: dict[str, set[str]] = {}
+    for name, others in short_forms().items():
+        spelled.setdefault(_spelling(name), set()).update(map(_spelling, others))
+    return {name: frozenset(others) for name, others in spelled.items()}
 
 
 def _cut_short(long: str, short: str) -> bool:
@@ -241,6 +310,7 @@ def _sound(name: str) -> str:
     return name[0].translate(_SOUNDS)
 
 
+@lru_cache(maxsize=4096)
 def _spelling(name: str) -> str:
     """One spelling for names that sound the same: Catherine and Katherine, Steven and Stephen."""
     sounds = name.replace("ph", "f").translate(_SOUNDS)
@@ -258,7 +328,7 @@ def _opening(name: str) -> str:
 
 def _gendered(a: str, b: str) -> bool:
     """Paul and Paula, Mario and Maria: they differ in how they end, and are husband and wife more often than a slip."""
-    return a.rstrip("aeoiy") == b.rstrip("aeoiy")
+    return a[-1] != b[-1] and sorted(a) != sorted(b) and a.rstrip("aeoiy") == b.rstrip("aeoiy")
 
 
 def _siblings(a: str, b: str) -> bool:

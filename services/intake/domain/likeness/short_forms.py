@@ -10,19 +10,21 @@ from functools import cache
 from nicknames import NickNamer
 
 _OTHERS = """
-    alessandro alex sandro; alexander alex sascha sasha xander aleksandr olexandr; alexandra alex sascha sasha; andreas andi
-    andy; antonio toni tono; barbara basia; agnieszka aga; aleksandra ola; bohdan bogdan; dmitri dima; dmytro dima dmitri;
-    elena lena; ekaterina katya; enrique kike; ernst erni; eugen gene; evgeni zhenya; francesca franca; francesco franco;
-    francisco paco pancho fran; franziska franzi; friedrich fritz; georg schorsch; giovanni gianni; giuseppe beppe peppe pino;
-    grzegorz grzesiek; guillermo memo; halyna galina; heinrich heinz; helena lena; henrik rik; hryhorii grigory; ignacio
-    nacho; ihor igor; ivan vanya; jakub kuba; jesus chuy; joanna asia; johanna hanna; johannes hans hannes; josef sepp; jose
-    pepe; katarzyna kasia; kateryna katya katia ekaterina; katharina kathi kati katja; krystyna krysia; krzysztof krzysiek;
-    luigi gigi; magdalena lena magda; malgorzata gosia malgosia; manuel manolo; margarete grete gretchen; maria mia; mercedes
-    merche; mikhail misha; mohammed mo mohamed muhammad mohammad muhammed; mykola kolya nikolai; natalia natasha nataliia;
-    nikolai kolya; oleh oleg; oleksandr sasha alexander aleksandr; olena lena elena; olha olga; philippa pippa; piotr piotrek;
-    rosario charo; salvatore toto; sebastian basti; sergei seryozha; serhii seryozha sergei; stefan steffen; stefanie steffi;
-    stephane steph; susanne susi; theresa resi; thomas tommi; tobias tobi; tomasz tomek; ulrich uli; vincenzo enzo; vladimir
-    vova volodya; volodymyr vova vladimir; wilhelm willi; wojciech wojtek; wolfgang wolf; yevhen evgeni
+    agnieszka aga; alejandro alex ale jandro; aleksandra ola; alessandro alex sandro; alexander alex sascha sasha xander
+    aleksandr olexandr; alexandra alex sascha sasha; andreas andi andy; antonio toni tono; barbara basia; bohdan bogdan;
+    dmitri dima; dmytro dima dmitri; ekaterina katya; elena lena; elisabeth sissi lisbeth elsbeth lisa lilli; enrique
+    kike; ernst erni; eugen gene; evgeni zhenya; francesca franca; francesco franco; francisco paco pancho fran; franziska
+    franzi; friedrich fritz; georg schorsch; giovanni gianni; giuseppe beppe peppe pino; grzegorz grzesiek; guillaume gui
+    guigui; guillermo memo; halyna galina; heinrich heinz; helena lena; henrik rik; hryhorii grigory; ignacio nacho; ihor
+    igor; ivan vanya; jakub kuba; jesus chuy; joanna asia; johanna hanna; johannes hans hannes; jose pepe; josef sepp;
+    katarzyna kasia; kateryna katya katia ekaterina; katharina kathi kati katja; krystyna krysia; krzysztof krzysiek;
+    luigi gigi; magdalena lena magda; malgorzata gosia malgosia; manuel manolo; margarete grete gretchen; maria mia;
+    matthias matze hias; mercedes merche; mikhail misha; mohammed mo mohamed muhammad mohammad muhammed; mykola kolya
+    nikolai; natalia natasha nataliia; nicola nicky nikki; nikolai kolya; oleh oleg; oleksandr sasha alexander aleksandr;
+    olena lena elena; olha olga; philippa pippa; piotr piotrek; rafael rafa; rosario charo; salvatore toto; sebastian
+    basti; sergei seryozha; serhii seryozha sergei; stefan steffen; stefanie steffi; stephane steph; susanne susi; theresa
+    resi; thomas tommi; tobias tobi; tomasz tomek; ulrich uli; vincenzo enzo; vladimir vova volodya; volodymyr vova
+    vladimir; wilhelm willi; wojciech wojtek; wolfgang wolf; yevhen evgeni
 """
 
 

@@ -19,7 +19,7 @@ from rapidfuzz.distance import OSA
 
 from services.intake.domain.likeness.evidence import Evidence, Verdict
 from services.intake.domain.likeness.frequent import FREQUENT_SURNAMES
-from services.intake.domain.likeness.names import AGREE, Agreement, NameAgreement, compare_names
+from services.intake.domain.likeness.names import AGREE, MAY_AGREE, Agreement, NameAgreement, PersonName, compare_names, slipped
 from services.intake.domain.likeness.profile import Profile
 
 PRIOR = -20.0  # bits: one pair in a million
@@ -29,9 +29,16 @@ VETO = -60.0  # more than all that can speak for it
 
 # How names compare, with m and u as rounded logarithms: a first name is shared by about 1 in 60, a frequent surname by 1 in 250, any
 # other by 1 in 8,000 or fewer. These and the weights below were set on the tuning seeds of tests/eval/dedup.
-FIRST = {Agreement.SAME: 6.0, Agreement.VARIANT: 4.5, Agreement.CLOSE: 4.0, Agreement.INITIAL: 2.0, Agreement.DIFFERS: VETO}
+FIRST = {Agreement.SAME: 6.5, Agreement.VARIANT: 5.5, Agreement.CLOSE: 4.5, Agreement.INITIAL: 2.0, Agreement.DIFFERS: VETO}
 LAST = {Agreement.SAME: 13.0, Agreement.VARIANT: 9.0, Agreement.CLOSE: 8.0, Agreement.INITIAL: 2.0, Agreement.DIFFERS: -7.0}
-FREQUENT_LAST = {Agreement.SAME: 8.0, Agreement.CLOSE: 4.0}
+FREQUENT_LAST = {Agreement.SAME: 8.0, Agreement.CLOSE: 5.5}
+
+# What the mailbox of somebody who gave no last name says, by how much of the other's name is in it.
+SPELT = Evidence("name", "one gave none or half, and their mailbox spells the other's", 16.0)
+FREQUENT_SPELT = Evidence("name", "one gave none or half, and their mailbox spells the other's, which is frequent", 13.5)
+HALF_SPELT = Evidence("name", "one gave none or half, and their mailbox spells the other's in short", 9.5)
+PART_SPELT = Evidence("name", "one gave none or half, and their mailbox is half of the other's", 6.0)
+NUMBERED = Evidence("company", "same, in which two have that name", 3.0)
 
 
 class Decision(StrEnum):
@@ -46,21 +53,26 @@ def weigh(a: Profile, b: Profile) -> Verdict:
     Where the first names, or junior and senior, rule it out, the verdict is of the names alone, and always apart.
     """
     names = compare_names(a.name, b.name)
+    if names.first is Agreement.DIFFERS and _one_mailbox(a, b) and slipped(a.name, b.name):
+        names = replace(names, first=Agreement.CLOSE)
     evidence = list(_weigh_names(a, b, names))
     if Agreement.DIFFERS not in (names.first, names.generation):
-        evidence += [
-            one
-            for one in (
-                _weigh_email(a, b, names),
-                _weigh_phone(a, b),
-                *_once(_weigh_company(a, b), _weigh_place(a, b)),
-                _weigh_keys(a, b),
-            )
-            if one
-        ]
+        evidence += [one for one in _weigh_fields(a, b, names) if one]
     evidence.sort(key=lambda one: (-abs(one.weight), one.field))
     bits = PRIOR + sum(one.weight for one in evidence)
     return Verdict(1 / (1 + 2.0 ** -max(bits, -200.0)), tuple(evidence))
+
+
+def _weigh_fields(a: Profile, b: Profile, names: NameAgreement) -> Iterable[Evidence | None]:
+    spelt = _weigh_spelt(a, b)
+    vouched = (names.first in MAY_AGREE and names.last in MAY_AGREE) or spelt in (SPELT, FREQUENT_SPELT)
+    return (
+        _weigh_email(a, b, names),
+        _weigh_phone(a, b),
+        *_once(_weigh_company(a, b), _weigh_place(a, b), vouched=vouched),
+        _weigh_keys(a, b),
+        spelt,
+    )
 
 
 def decide(verdict: Verdict, threshold: float = THRESHOLD) -> Decision:
@@ -70,18 +82,28 @@ def decide(verdict: Verdict, threshold: float = THRESHOLD) -> Decision:
     return Decision.SUGGEST if verdict.score >= SUGGESTED else Decision.APART
 
 
-def _once(company: Evidence | None, place: Evidence | None) -> Iterable[Evidence | None]:
-    """Colleagues are in one place because their company is: of two that agree, the weaker says next to nothing more."""
-    if company is None or place is None or min(company.weight, place.weight) <= 1:
-        return company, place
-    weaker = min(company, place, key=lambda one: one.weight)
-    return (place if weaker is company else company), replace(weaker, weight=1.0)
+def _once(company: Evidence | None, place: Evidence | None, *, vouched: bool) -> Iterable[Evidence | None]:
+    """Colleagues are in one place because their company is: of two that agree, the weaker says next to nothing more.
+
+    Neither does where the names do not vouch for one person: whoever else answers that number is a colleague or lives there too.
+    """
+    if company and place and company.weight > 0 > place.weight and place.says == "another place":
+        place = None  # one address at work and one at home
+    company_tells = vouched and (not place or not company or company.weight >= place.weight)
+    place_tells = vouched and (not place or not company or company.weight < place.weight)
+    return (company if company_tells else _weakened(company)), (place if place_tells else _weakened(place))
+
+
+def _weakened(evidence: Evidence | None) -> Evidence | None:
+    return replace(evidence, weight=1.0) if evidence and evidence.weight > 1 else evidence
 
 
 def _weigh_names(a: Profile, b: Profile, names: NameAgreement) -> Iterable[Evidence]:
     if names.first is not Agreement.UNKNOWN:
         yield Evidence("first_name", names.first.value, FIRST[names.first])
-    if names.last is not Agreement.UNKNOWN:
+    if names.last is Agreement.DIFFERS and names.first in AGREE and (renamed := _renamed(a, b)):
+        yield renamed
+    elif names.last is not Agreement.UNKNOWN:
         frequent = names.last in FREQUENT_LAST and not FREQUENT_SURNAMES.isdisjoint((a.name.last, b.name.last))
         yield Evidence(
             "last_name", f"{names.last.value}{', and frequent' * frequent}", (FREQUENT_LAST if frequent else LAST)[names.last]
@@ -92,6 +114,48 @@ def _weigh_names(a: Profile, b: Profile, names: NameAgreement) -> Iterable[Evide
         yield Evidence("name", "junior and senior", VETO)
     elif names.generation is Agreement.UNKNOWN:
         yield Evidence("name", "only one says junior or senior", -6.0)
+
+
+def _one_mailbox(a: Profile, b: Profile) -> bool:
+    return bool(a.email_local) and (a.email_local, a.email_domain) == (b.email_local, b.email_domain)
+
+
+def _renamed(a: Profile, b: Profile) -> Evidence | None:
+    """Whoever marries keeps the mailbox made of the old name, and the number, which at home nobody of that first name shares."""
+    if _spells(a.email_local, b.name) or _spells(b.email_local, a.name):
+        return Evidence("last_name", "another, which the other's mailbox spells", 4.0)
+    at_work = a.company or b.company or a.company_domain or b.company_domain
+    if a.phone and a.phone == b.phone and not at_work:
+        return Evidence("last_name", "another, at the same number at home", -1.0)
+    return None
+
+
+def _weigh_spelt(a: Profile, b: Profile) -> Evidence | None:
+    """The mailbox of somebody who gave no last name may spell the other's."""
+    if bool(a.name.last) is bool(b.name.last) or _one_mailbox(a, b):
+        return None
+    whole, part = (a, b) if a.name.last else (b, a)
+    # One slip away from the other's, it was meant to spell what that one spells.
+    mailbox = whole.email_local if _slipped_mailbox(a, b) else part.email_local
+    if _spells(mailbox, whole.name):
+        if whole.name.last not in mailbox:
+            return HALF_SPELT
+        return FREQUENT_SPELT if whole.name.last in FREQUENT_SURNAMES else SPELT
+    letters = _only_letters(part.email_local)
+    if letters in (whole.name.first, whole.name.last) and len(letters) > 2:
+        return PART_SPELT
+    return None
+
+
+def _spells(mailbox: str, name: PersonName) -> bool:
+    """annastone2002 and astone spell Anna Stone; so does annas."""
+    first, last = name.first.partition(" ")[0], name.last.replace(" ", "")
+    if len(last) < 3 or len(first) < 3:
+        return False
+    letters = _only_letters(mailbox)
+    if last in letters:
+        return letters.replace(last, "", 1) in (first, first[0])
+    return letters == first + last[0]
 
 
 def _weigh_email(a: Profile, b: Profile, names: NameAgreement) -> Evidence | None:
@@ -107,6 +171,8 @@ def _weigh_email(a: Profile, b: Profile, names: NameAgreement) -> Evidence | Non
         return Evidence("email", "same mailbox name elsewhere", 10.0)
     if a.work_email and b.work_email:
         return Evidence("email", "at another company", -1.0)
+    if a.work_email or b.work_email:
+        return None  # whoever has an address at work has another at home
     return Evidence("email", "another address", -1.0)
 
 
@@ -115,7 +181,7 @@ def _weigh_mailboxes(a: Profile, b: Profile, names: NameAgreement) -> Evidence:
     if a.email_local == b.email_local:
         return Evidence("email", "same", 26.0)
     agree = names.first in AGREE and names.last in AGREE
-    if _letter_slip(a.email_local, b.email_local) and names.last in (Agreement.SAME, Agreement.UNKNOWN):
+    if _letter_slip(a, b) and (names.last in AGREE or names.last is Agreement.UNKNOWN):
         return Evidence("email", "one slip away", 12.0)
     if not a.work_email:
         return Evidence("email", "another address", -1.0)
@@ -124,9 +190,27 @@ def _weigh_mailboxes(a: Profile, b: Profile, names: NameAgreement) -> Evidence:
     return Evidence("email", "another mailbox at the same company", VETO)
 
 
-def _letter_slip(a: str, b: str) -> bool:
-    """One letter mistyped, doubled, left out or changed about. Another number is another mailbox (smith2), not a slip."""
-    return min(len(a), len(b)) > 3 and _digits(a) == _digits(b) and OSA.distance(a, b, score_cutoff=1) == 1
+def _letter_slip(a: Profile, b: Profile) -> bool:
+    """One letter mistyped, doubled, left out or changed about, but the first, which is seldom missed.
+
+    Another number is another mailbox (smith2), and at a provider so are other marks between the parts of a name: the plain one was taken.
+    """
+    one, other = a.email_local, b.email_local
+    if min(len(one), len(other)) < 4 or one[0] != other[0] or (_unmarked(one) == _unmarked(other) and not a.work_email):
+        return False
+    return _digits(one) == _digits(other) and OSA.distance(one, other, score_cutoff=1) == 1
+
+
+def _slipped_mailbox(a: Profile, b: Profile) -> bool:
+    return bool(a.email_local) and a.email_domain == b.email_domain and _letter_slip(a, b)
+
+
+def _unmarked(text: str) -> str:
+    return "".join([c for c in text if c.isalnum()])
+
+
+def _only_letters(text: str) -> str:
+    return "".join([c for c in text if c.isalpha()])
 
 
 def _digits(text: str) -> str:
@@ -154,20 +238,20 @@ def _weigh_phone(a: Profile, b: Profile) -> Evidence | None:
         bare = not (a.name and b.name) and not (a.email_local and b.email_local)
         return Evidence("phone", "same, and one side gave no name", 25.0) if bare else Evidence("phone", "same", 20.0)
     if min(len(a.phone), len(b.phone)) > 7 and OSA.distance(a.phone, b.phone, score_cutoff=1) == 1:
-        return Evidence("phone", "one digit away", 10.0)
+        return Evidence("phone", "one digit away", 11.0)
     return Evidence("phone", "another number", -1.0)
 
 
 def _weigh_company(a: Profile, b: Profile) -> Evidence | None:
     if a.company_domain and a.company_domain == b.company_domain:
-        return Evidence("company", "same domain", 10.0)
+        return Evidence("company", "same domain", 13.0) if not (_numbered(a) or _numbered(b)) else NUMBERED
     if not a.company or not b.company:
-        return None
+        return Evidence("company", "named as the other's domain", 12.0) if _domain_of(a, b) or _domain_of(b, a) else None
     one, other = min(a.company, b.company), max(a.company, b.company)
     if one == other:
-        return Evidence("company", "same", 8.0)
+        return NUMBERED if _numbered(a) or _numbered(b) else Evidence("company", "same", 12.5)
     if fuzz.ratio(one.replace(" ", ""), other.replace(" ", "")) >= 88 or fuzz.token_sort_ratio(one, other) >= 92:
-        return Evidence("company", "close", 7.0)
+        return Evidence("company", "close", 12.0)
     if fuzz.token_set_ratio(one, other) >= 92:
         return Evidence("company", "one name within the other", 4.0)
     return Evidence("company", "another", -3.0)
@@ -182,13 +266,24 @@ def _weigh_place(a: Profile, b: Profile) -> Evidence | None:
     area = postcode if postcode is not Agreement.UNKNOWN else city
     if area in AGREE and a.street and b.street:
         if _same_street(a, b):
-            return Evidence("place", "same address", 13.0)
+            return Evidence("place", "same address", 14.0)
         return Evidence("place", "another address nearby", 1.0)
     if postcode is Agreement.SAME:
-        return Evidence("place", "same postcode", 8.0)
+        return Evidence("place", "same postcode", 11.5)
     if city is Agreement.SAME:
         return Evidence("place", "same city", 1.0 if postcode is Agreement.DIFFERS else 4.0)
     return None if area is Agreement.UNKNOWN else Evidence("place", "another place", -1.0)
+
+
+def _domain_of(a: Profile, b: Profile) -> bool:
+    """Alpine Tools is at alpine-tools.example, or at alpinetools7.example."""
+    name = a.company.replace(" ", "")
+    return len(name) > 4 and name == _only_letters(b.company_domain.partition(".")[0])
+
+
+def _numbered(profile: Profile) -> bool:
+    """john.smith2 has a colleague john.smith."""
+    return profile.work_email and profile.email_local[-1:] in "23456789" and _made_of_name(profile)
 
 
 def _compare_postcodes(a: str, b: str) -> Agreement:
@@ -212,7 +307,6 @@ def _same_street(a: Profile, b: Profile) -> bool:
 
 def _weigh_keys(a: Profile, b: Profile) -> Evidence | None:
     """An identifier that both were once seen with, other than those compared above."""
-    same_mailbox = a.email_local and (a.email_local, a.email_domain) == (b.email_local, b.email_domain)
-    if a.keys.isdisjoint(b.keys) or same_mailbox or (a.phone and a.phone == b.phone):
+    if a.keys.isdisjoint(b.keys) or _one_mailbox(a, b) or (a.phone and a.phone == b.phone):
         return None
     return Evidence("identifier", "both were seen with the same one", 16.0)

@@ -13,13 +13,18 @@ from services.intake.domain.quality.text import words
 
 # Mail providers whose domain says nothing about a company. Not complete, and need not be: a wrong guess costs a few points.
 FREE_MAIL = words(
-    "163.com 126.com aol.com bluewin.ch bol.com.br btinternet.com comcast.net cox.net duck.com email.com fastmail.com fastmail.fm free.fr "
-    "freenet.de gmail.com gmx.at gmx.ch gmx.com gmx.de gmx.net googlemail.com hey.com hotmail.co.uk hotmail.com hotmail.fr hushmail.com "
-    "icloud.com inbox.ru interia.pl laposte.net libero.it list.ru live.com mac.com mail.com mail.ru me.com msn.com naver.com o2.pl "
-    "online.de onet.pl orange.fr outlook.com outlook.de pm.me posteo.de proton.me protonmail.com qq.com rambler.ru rediffmail.com "
-    "rocketmail.com sapo.pt sbcglobal.net seznam.cz sfr.fr sky.com t-online.de terra.com.br tuta.com tutanota.com uol.com.br verizon.net "
-    "virgilio.it wanadoo.fr web.de wp.pl ya.ru yahoo.co.jp yahoo.co.uk yahoo.com yahoo.de yahoo.fr yandex.com yandex.ru yeah.net ymail.com "
-    "zoho.com"
+    "126.com 163.com alice.it aol.com arcor.de att.net bellsouth.net bigmir.net bigpond.com bluewin.ch blueyonder.co.uk "
+    "bol.com.br btinternet.com centrum.cz charter.net citromail.hu comcast.net cox.net duck.com earthlink.net email.com "
+    "email.cz fastmail.com fastmail.fm fastwebnet.it free.fr freemail.hu freenet.de gazeta.pl gmail.com gmx.at gmx.ch gmx.com "
+    "gmx.de gmx.net googlemail.com hey.com hotmail.co.uk hotmail.com hotmail.fr hushmail.com i.ua icloud.com ig.com.br inbox.ru "
+    "interia.pl inwind.it juno.com kpnmail.nl laposte.net libero.it list.ru live.com mac.com mail.bg mail.com mail.de mail.ru "
+    "me.com meta.ua msn.com naver.com neuf.fr ntlworld.com numericable.fr o2.co.uk o2.pl onet.pl online.de op.pl optonline.net "
+    "orange.fr outlook.com outlook.de pm.me poczta.fm post.cz poste.it posteo.de proton.me protonmail.com qq.com rambler.ru "
+    "rediffmail.com rocketmail.com rogers.com sapo.pt sbcglobal.net seznam.cz sfr.fr shaw.ca sky.com skynet.be sympatico.ca "
+    "t-online.de talktalk.net telefonica.net telenet.be telia.com telus.net terra.com.br tim.it tin.it tiscali.co.uk tiscali.it "
+    "tlen.pl tuta.com tutanota.com ukr.net uol.com.br verizon.net virgilio.it virginmedia.com volny.cz wanadoo.fr web.de wp.pl "
+    "xs4all.nl xtra.co.nz ya.ru yahoo.co.jp yahoo.co.uk yahoo.com yahoo.de yahoo.fr yandex.com yandex.ru yeah.net ymail.com "
+    "ziggo.nl zoho.com"
 )
 # Providers with a domain in each country: hotmail.it, yahoo.com.br.
 FAMILIES = frozenset(["aol", "gmx", "hotmail", "live", "outlook", "yahoo"])

@@ -62,11 +62,20 @@ def decide_matched(
 
 
 def place(
-    lead: Lead, agent_id: UUID, pool: str, state: GroupState, now: datetime, *, how: Outcome, counts: bool = False
+    lead: Lead,
+    agent_id: UUID,
+    pool: str,
+    state: GroupState,
+    now: datetime,
+    *,
+    how: Outcome,
+    counts: bool = False,
+    rule: str | None = None,
 ) -> Decision | None:
     """The decision that gives a lead to this agent in this pool, whoever's turn it is; None where `hindrance` says why not.
 
-    `how` is one of PLACED; `counts` tells whether it is a turn. Raises NotInGroup when the pool belongs to another group.
+    `how` is one of PLACED; `counts` tells whether it is a turn; `rule` is the one that brought the lead into this pool, if one did.
+    Raises NotInGroup when the pool belongs to another group.
     """
     now = state.roll(now)
     if hindrance(lead, agent_id, pool, state, now, forced=how is Outcome.FORCED):
@@ -78,6 +87,7 @@ def place(
         qualification=lead.qualification,
         facts=facts_of(lead),
         now=now,
+        rule=rule,
         pool=pool,
         winner=_winner(lead, agent_id, pool, state, turn=counts),
         eligible=turns.eligible_count(),

@@ -152,7 +152,7 @@ def _in_turn(decision: Decision) -> str:
     unfit = decision.stopped.get(Gate.REQUIREMENT, 0)
     more = f" ({unfit} more do not meet what is asked)" if unfit else ""
     owner = f"; {decision.stuck.reason}" if decision.stuck and decision.terms.owners else ""
-    unclaimed = "nobody claimed it, " if decision.terms.offered else ""
+    unclaimed = "nobody claimed it, " if decision.terms.offered and decision.strategy == "claim" else ""
     return f"{first}: {_place(decision)}, {unclaimed}{decision.eligible} of {members} members can receive{more}, and {standing}{owner}."
 
 

@@ -24,7 +24,7 @@ def accept(desk: Desk, lead: Case, cause: Any, *, by: str) -> None:
         return
     held = held.taken_on(max(desk.now, held.assigned_at))
     lead.held = held
-    desk.record.accepted.append(held)
+    desk.record.accepted.append((lead, held))
     assert held.accepted_at
     desk.tell(lead, Accepted(held, held.accepted_at, by), cause)
     promises.note(desk, lead, accepted(held.accepted_at, held.id), cause)
@@ -34,7 +34,7 @@ def claim(desk: Desk, lead: Case, agent_id: UUID, cause: Any, *, by: str) -> Rul
     """The first of those to whom a lead is offered gets it, through the same gates as anybody. A claim is an acceptance too."""
     owner = lead.held.agent_id if lead.held else None
     offered = lead.offered
-    if offered is None:
+    if offered is None or offered.pool not in desk.policy.pools:
         return offers.claim(None, agent_id, owner=owner, availability=None, now=desk.now)
     _, state = desk.state_of_pool(offered.pool)
     availability = state.availability(agent_id, state.roll(desk.now)) if agent_id in offered.offer.agents else None
@@ -44,7 +44,7 @@ def claim(desk: Desk, lead: Case, agent_id: UUID, cause: Any, *, by: str) -> Rul
     if hindrance := desk.hindrance(lead, agent_id, offered.pool):
         return Ruling(Answer.CANNOT_RECEIVE, f"The agent {hindrance}.")
     counts = desk.policy.pools[offered.pool].strategy.counts
-    desk.place(lead, agent_id, offered.pool, cause, outcome=Outcome.CLAIMED, counts=counts, by=by)
+    desk.place(lead, agent_id, offered.pool, cause, outcome=Outcome.CLAIMED, rule=offered.rule, counts=counts, by=by)
     accept(desk, lead, cause, by=by)
     return ruling
 
@@ -57,15 +57,21 @@ def decline_offer(desk: Desk, lead: Case, agent_id: UUID, cause: Any) -> None:
     lead.refused = _with(lead.refused, agent_id)
     desk.change(lead)
     if lead.offered.offer.is_hopeless:
-        desk.decide(lead, Match(offered.rule, offered.home), cause, offered=True)
+        desk.decide(lead, desk.still(lead, offered.rule, offered.home), cause, offered=True)
 
 
-def give_back(desk: Desk, lead: Case, cause: Any, *, reason: str, by: str, why: str | None = None) -> None:
-    """The owner declines the lead or returns it: it is decided anew by the rules, and that one does not get it again by itself."""
+def give_back(
+    desk: Desk, lead: Case, cause: Any, *, reason: str, by: str, why: str | None = None, match: Match | None = None
+) -> None:
+    """The owner declines the lead or returns it: it is decided anew by the rules, or in `match`, and that one does not get it again by
+    itself."""
     held = desk.end(lead, reason, cause, by=by, why=why)
     assert held
     lead.refused = _with(lead.refused, held.agent_id)
-    decide_anew(desk, lead, cause)
+    if match:
+        desk.decide(lead, match, cause)
+    else:
+        decide_anew(desk, lead, cause)
 
 
 def decide_anew(desk: Desk, lead: Case, cause: Any, *, how: How = How.DECIDED, offered: bool = False) -> None:
@@ -83,13 +89,19 @@ def hand_to(
     """
     if hindrance := desk.hindrance(lead, agent_id, pool, forced=forced):
         return hindrance
-    owned = lead.held is not None
+    owned, rule = lead.held is not None, _rule_in(lead, pool)
     if owned:
         desk.end(lead, "reassigned", cause, by=by, why=why)
     outcome = Outcome.FORCED if forced else Outcome.BY_HAND
     how = How.HANDED_OVER if owned and not forced else None
-    desk.place(lead, agent_id, pool, cause, outcome=outcome, how=how, by=by)
+    desk.place(lead, agent_id, pool, cause, outcome=outcome, rule=rule, how=how, by=by, said=why)
     return None
+
+
+def _rule_in(lead: Case, pool: str) -> str | None:
+    """The rule that brought the lead into this pool, where it is there: what the rule promised goes on."""
+    places = (lead.held, lead.queued, lead.offered)
+    return next((place.rule for place in places if place and place.pool == pool), None)
 
 
 def _with(refused: tuple[UUID, ...], agent_id: UUID) -> tuple[UUID, ...]:

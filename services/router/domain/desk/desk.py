@@ -24,6 +24,7 @@ from services.router.domain.decision import (
 )
 from services.router.domain.desk import promises
 from services.router.domain.desk.active import ActivePolicy
+from services.router.domain.desk.asking import asks_of
 from services.router.domain.desk.happenings import Assigned, Ended, How, OfferMade, Refused, Waited
 from services.router.domain.desk.owners import Owners
 from services.router.domain.desk.record import Made, Record
@@ -105,18 +106,30 @@ class Desk:
     def match(self, lead: Case) -> Match:
         return match_lead(lead.view, self.policy)
 
+    def still(self, lead: Case, rule: str | None, pool: str) -> Match:
+        """Where a lead belongs that was matched before: by the rules of now, where a later policy has that pool no more."""
+        return Match(rule, pool) if pool in self.policy.pools else self.match(lead)
+
+    def is_routed(self, lead: Case) -> bool:
+        """Whether leads of its qualification are given out at all."""
+        return lead.qualification in self.policy.routed
+
     def reject(self, lead: Case, cause: Any) -> bool:
         """Rejects a lead whose qualification is not routed; False for one that is routed."""
         decision = reject(lead.view, self.policy, self.now)
         if decision is None:
             return False
         self._made(decision, None, None)
+        promises.close(self, lead, "rejected", cause)
+        lead.clocks = ()  # routed after all, it is promised anew
         self.refuse(lead, "not-routed", decision.reason, cause)
         return True
 
     def refuse(self, lead: Case, code: str, why: str, cause: Any, *, status: str = "rejected") -> None:
-        """The lead is not routed, and somebody is told why."""
-        lead.status = status
+        """The lead is not routed, and somebody is told why. Where it waited or was on offer, it is no more, and no clock of it runs."""
+        self.leave_queue(lead)
+        promises.close(self, lead, code, cause)
+        lead.status, lead.offered = status, None
         self.tell(lead, Refused(code, why), cause)
 
     # -- Deciding
@@ -131,7 +144,8 @@ class Desk:
         decision = decide_matched(
             lead.view, match, state, self.now, policy=self.policy, terms=self._terms(lead, match, offered=offered, how=how)
         )
-        behind = how is How.DECIDED and not offered and lead.queued is None and match.pool in self.busy
+        new = lead.queued is None or lead.queued.pool != match.pool
+        behind = how is How.DECIDED and not offered and new and match.pool in self.busy
         if behind or decision.outcome is Outcome.QUEUED:
             self._wait(lead, decision, group, number, cause)
             return Outcome.QUEUED
@@ -155,16 +169,21 @@ class Desk:
         cause: Any,
         *,
         outcome: Outcome,
+        rule: str | None = None,
         how: How | None = None,
         counts: bool = False,
         by: str | None = None,
+        said: str | None = None,
     ) -> bool:
-        """Gives a lead to this agent in this pool, whoever's turn it is; False where `hindrance` says why not."""
+        """Gives a lead to this agent in this pool, whoever's turn it is; False where `hindrance` says why not.
+
+        `by` is who says so, and `said` is why.
+        """
         group, state = self.state_of_pool(pool)
-        decision = place(lead.view, agent_id, pool, state, self.now, how=outcome, counts=counts)
+        decision = place(lead.view, agent_id, pool, state, self.now, how=outcome, counts=counts, rule=rule)
         if decision is None:
             return False
-        self._assign(lead, decision, group, state, cause, how=how or _HOW[outcome], by=by)
+        self._assign(lead, decision, group, state, cause, how=how or _HOW[outcome], by=by, said=said)
         return True
 
     def hindrance(self, lead: Case, agent_id: UUID, pool: str, *, forced: bool = False) -> str | None:
@@ -172,24 +191,31 @@ class Desk:
         _, state = self.state_of_pool(pool)
         return hindrance(lead.view, agent_id, pool, state, state.roll(self.now), forced=forced)
 
-    def restore(self, lead: Case, agent_id: UUID, pool: str, cause: Any) -> bool:
+    def restore(self, lead: Case, agent_id: UUID, pool: str, cause: Any, *, rule: str | None = None) -> bool:
         """Gives a lead back to the agent who had it in this pool; False where that one is not there any more or may not receive."""
         if pool not in self.active.group_of_pool:
             return False
-        return self.place(lead, agent_id, pool, cause, outcome=Outcome.RESTORED)
+        return self.place(lead, agent_id, pool, cause, outcome=Outcome.RESTORED, rule=rule)
 
-    def give_out(self, waiting: Iterable[Case], cause: Any) -> int:
-        """Decides leads that wait, in this order, as long as somebody in their pools may receive. Returns how many wait no more."""
+    def give_out(self, waiting: Iterable[Case], cause: Any, *, hopeless: set[str] | None = None) -> int:
+        """Decides leads that wait, in this order, as long as somebody in their pools may receive. Returns how many wait no more.
+
+        `hopeless` is what was asked (`Queued.asks`) by leads that nobody could be given: those who ask the same are passed over, and
+        what is found to be hopeless is added. It holds as long as nobody is freed.
+        """
         full: set[str] = set()
+        hopeless = set() if hopeless is None else hopeless
         given = 0
         for lead in waiting:
-            if lead.queued is None or lead.queued.pool in full:
+            if lead.queued is None or lead.queued.pool in full or lead.queued.asks in hopeless:
                 continue
             pool = lead.queued.pool
             if self.decide(lead, Match(lead.queued.rule, pool), cause) is not Outcome.QUEUED:
                 given += 1
-            elif not self.can_receive(pool):
-                full.add(pool)
+            else:
+                hopeless.add(lead.queued.asks)  # which is known by now: deciding found it
+                if not self.can_receive(pool):
+                    full.add(pool)
         return given
 
     def can_receive(self, pool: str) -> bool:
@@ -250,10 +276,11 @@ class Desk:
         *,
         how: How,
         by: str | None = None,
+        said: str | None = None,
     ) -> None:
         assert decision.winner is not None
         assert decision.pool is not None
-        made = self._made(decision, group, state.number, by=by)
+        made = self._made(decision, group, state.number, by=by, said=said)
         entry = decision.entry(state.number + 1)
         turn = state.apply(entry)
         winner = decision.winner
@@ -289,7 +316,10 @@ class Desk:
 
     def _wait(self, lead: Case, decision: Decision, group: int, number: int, cause: Any) -> None:
         assert decision.home is not None
-        if lead.queued and (lead.queued.pool, lead.queued.until) == (decision.home, decision.until):
+        asks = asks_of(decision, self.policy, lead.grade)
+        place = decision.home, decision.rule, decision.until
+        if lead.queued and (lead.queued.pool, lead.queued.rule, lead.queued.until) == place:
+            self._note_asks(lead, lead.queued, asks)
             return
         given = decision.outcome is not Outcome.QUEUED
         why = f"Others wait for pool {decision.home} already." if given else decision.reason
@@ -304,11 +334,18 @@ class Desk:
             since,
             rank_of(lead.points, since, self.policy.pools[decision.home].hold.ageing_points_per_hour),
             None if given else decision.until,
+            asks,
         )
         self.record.queued[lead.lead_id] = lead.queued
         lead.status, lead.offered = "queued", None
         promises.begin(self, lead, cause)
         self.tell(lead, Waited(decision, why), cause)
+
+    def _note_asks(self, lead: Case, place: Queued, asks: str) -> None:
+        if place.asks != asks:
+            lead.queued = place._replace(asks=asks)
+            self.record.ranked.append(lead.queued)
+            self.change(lead)
 
     def _made(
         self,
@@ -319,10 +356,12 @@ class Desk:
         outcome: Outcome | None = None,
         why: str | None = None,
         by: str | None = None,
+        said: str | None = None,
     ) -> Made:
         """Keeps the decision in full; its id is also the id of the assignment that it makes."""
         self._ordinal += 1
-        made = Made(self._ids(), decision, group, number, self._ordinal, outcome or decision.outcome, why or decision.reason, by)
+        outcome, why = outcome or decision.outcome, why or decision.reason
+        made = Made(self._ids(), decision, group, number, self._ordinal, outcome, why, by, said)
         self.record.made.append(made)
         return made
 

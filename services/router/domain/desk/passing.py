@@ -17,11 +17,15 @@ NOUGHT = timedelta()
 
 
 def pass_time(desk: Desk, lead: Case, cause: Any, *, outage: timedelta = NOUGHT) -> None:
-    """Does all that fell due for a lead until now. `outage` is for how long nothing ran when it did: see `sla.look` and `offers.expire`."""
+    """Does what fell due for a lead until now. `outage` is for how long nothing ran when it did: see `sla.look` and `offers.expire`.
+
+    A lead that gets an owner by it is looked at again before it may leave that one: a record has one change of owner of each lead.
+    """
+    held = lead.held
     _expire_offer(desk, lead, cause, outage)
     if lead.queued and lead.queued.until and lead.queued.until <= desk.now:
         desk.decide(lead, Match(lead.queued.rule, lead.queued.pool), cause)
-    if lead.clocks:
+    if lead.clocks and (lead.held is None or lead.held is held):
         found = look(lead.clocks, promises.calendars_of(desk, lead), desk.now, outage=outage)
         _take_steps(desk, lead, found, cause)
 
@@ -46,7 +50,7 @@ def _expire_offer(desk: Desk, lead: Case, cause: Any, outage: timedelta) -> None
         return
     stands = offers.expire(offered.offer, desk.now, outage=outage)
     if stands is None:
-        desk.decide(lead, Match(offered.rule, offered.home), cause, offered=True)
+        desk.decide(lead, desk.still(lead, offered.rule, offered.home), cause, offered=True)
     elif stands is not offered.offer:
         lead.offered = offered.standing(stands)
         desk.change(lead)

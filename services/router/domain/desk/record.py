@@ -16,7 +16,8 @@ from services.router.domain.ledger import Entry
 class Made:
     """A decision as it was made: `number` is the ledger's before it, `ordinal` its place among those of one unit of work.
 
-    `outcome` and `why` are its own, or say why the lead queues although somebody may receive.
+    `outcome` and `why` are its own, or say why the lead queues although somebody may receive. `by` is who said who gets the lead, where
+    somebody did, and `said` is their reason.
     """
 
     id: UUID
@@ -27,6 +28,7 @@ class Made:
     outcome: Outcome
     why: str
     by: str | None = None
+    said: str | None = None
 
 
 @dataclass
@@ -39,7 +41,7 @@ class Record:
     entries: list[tuple[int, Entry]] = field(default_factory=list)
     assigned: list[tuple[Case, Held]] = field(default_factory=list)
     ended: list[tuple[Case, Ended]] = field(default_factory=list)
-    accepted: list[Held] = field(default_factory=list)
+    accepted: list[tuple[Case, Held]] = field(default_factory=list)
     unqueued: list[UUID] = field(default_factory=list)
     queued: dict[UUID, Queued] = field(default_factory=dict)
     ranked: list[Queued] = field(default_factory=list)

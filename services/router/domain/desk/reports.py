@@ -16,6 +16,24 @@ from services.router.domain.policy import Match
 from services.router.domain.sla import contacted, stage_changed
 
 CLOSING = frozenset({"won", "lost", "disqualified"})
+UNDECIDED = ("unrouted", "rejected")
+
+
+def take_scored(desk: Desk, lead: Case, match: Match, before: tuple[str, str], cause: Any) -> None:
+    """A lead was scored, and what was found is taken already; `before` are the grade and the qualification that it had.
+
+    One that is not decided yet, or was refused, is decided. One that waits is ranked anew; one that is owned moves only by a re-route
+    rule; one that was over before it could be routed is refused.
+    """
+    desk.change(lead)
+    if lead.status in UNDECIDED:
+        route(desk, lead, match, cause)
+    elif lead.queued:
+        rank_again(desk, lead)
+    elif lead.held:
+        reroute(desk, lead, before, cause)
+    elif lead.status == "closed" and lead.sequence == 0:
+        desk.refuse(lead, "closed", f"The lead was {lead.stage} before it could be routed.", cause, status="closed")
 
 
 def route(desk: Desk, lead: Case, match: Match, cause: Any) -> None:
@@ -87,9 +105,6 @@ def _close(desk: Desk, lead: Case, stage: str, cause: Any, assignment_id: UUID |
         desk.end(lead, "closed", cause, outcome=stage)
         lead.status = "closed"
     elif lead.queued or lead.offered:
-        desk.leave_queue(lead)
-        lead.offered = None
-        promises.close(desk, lead, "closed", cause)
         desk.refuse(lead, "closed", f"The lead was {stage} while it waited.", cause, status="closed")
     elif lead.status not in ("assigned", "merged"):
         lead.status = "closed"

@@ -4,6 +4,6 @@ An offer reserves nothing and costs nobody a place: it is written down with the 
 when its timer is due.
 """
 
-from services.router.domain.offers.offer import Answer, Offer, Ruling, Terms, claim, decline, expire, offer, without
+from services.router.domain.offers.offer import Answer, Offer, Ruling, Terms, claim, decline, expire, offer, refusal, without
 
-__all__ = ["Answer", "Offer", "Ruling", "Terms", "claim", "decline", "expire", "offer", "without"]
+__all__ = ["Answer", "Offer", "Ruling", "Terms", "claim", "decline", "expire", "offer", "refusal", "without"]

@@ -134,6 +134,19 @@ def claim(
     return Ruling(Answer.GRANTED, "The lead was free to be claimed.", late=now >= open_offer.until)
 
 
+def refusal(open_offer: Offer | None, agent_id: UUID, *, owner: UUID | None) -> Ruling:
+    """Whether an agent may decline a lead that is offered to it: DECLINED, also where it has before; or why there is nothing to decline."""
+    if owner == agent_id:
+        return Ruling(Answer.YOURS, "The lead is yours: decline or return its assignment.")
+    if owner is not None:
+        return Ruling(Answer.TAKEN, "Another agent has the lead.")
+    if open_offer is None:
+        return Ruling(Answer.OVER, "The lead is not on offer any more.")
+    if agent_id not in open_offer.agents:
+        return Ruling(Answer.NOT_OFFERED, "The lead was not offered to this agent.")
+    return Ruling(Answer.DECLINED, "The agent has declined the lead.")
+
+
 def decline(open_offer: Offer, agent_id: UUID) -> Offer:
     """The offer without this agent; as it was where that one was not asked, or has declined before."""
     if agent_id not in open_offer.agents:

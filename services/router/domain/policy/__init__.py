@@ -9,7 +9,7 @@ from services.router.domain.policy.holidays import copy_holidays, with_holidays
 from services.router.domain.policy.membership import enrol, joined_and_left, members_document, with_members
 from services.router.domain.policy.requirement import Requirement
 from services.router.domain.policy.schema import SCHEMA
-from services.router.domain.policy.text import Unreadable, read_json, read_yaml
+from services.router.domain.policy.text import Unreadable, read_documents, read_json, read_yaml
 from services.router.domain.policy.values import (
     CATCH_UP,
     Hold,
@@ -62,6 +62,7 @@ __all__ = [
     "members_document",
     "of_lead",
     "of_match",
+    "read_documents",
     "read_draft",
     "read_json",
     "read_yaml",

@@ -23,6 +23,7 @@ _NAMED = {
     "integer": "a whole number",
     "number": "a number",
     "boolean": "true or false",
+    "null": "null",
 }
 
 
@@ -104,6 +105,8 @@ def _is(value: object, kind: str) -> bool:
             return isinstance(value, str)
         case "boolean":
             return isinstance(value, bool)
+        case "null":
+            return value is None
         case "integer":
             return isinstance(value, int) and not isinstance(value, bool)
     return isinstance(value, (int, float)) and not isinstance(value, bool)

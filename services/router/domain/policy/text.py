@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from shared.rules.definitions import escape
+
 MAX_TEXT = 1024 * 1024  # bytes
 MAX_VALUES = 200_000
 MAX_DEPTH = 24
@@ -69,11 +71,24 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def read_yaml(body: bytes) -> Any:
     """Raises Unreadable."""
+    found = _yaml(body, _Builder())
+    return found[0] if found else None
+
+
+def read_documents(body: bytes) -> tuple[list[Any], dict[str, int]]:
+    """All documents of a YAML text, which --- parts, and the line of every value by its JSON Pointer into their list.
+
+    Raises Unreadable.
+    """
+    builder = _Builder(several=True)
+    return _yaml(body, builder), builder.lines
+
+
+def _yaml(body: bytes, builder: _Builder) -> list[Any]:
     if len(body) > MAX_TEXT:
         raise Unreadable(f"is longer than {MAX_TEXT} bytes")
     try:
-        text = body.decode()
-        return _Builder().build(text)
+        return builder.build(body.decode())
     except UnicodeDecodeError as error:
         raise Unreadable(f"is not UTF-8 at byte {error.start}") from error
     except yaml.MarkedYAMLError as error:
@@ -85,21 +100,27 @@ def read_yaml(body: bytes) -> Any:
 
 
 class _Builder:
-    """Builds the value from the parser's events, without recursion: what is refused is refused before it is built."""
+    """Builds values from the parser's events, without recursion: what is refused is refused before it is built.
 
-    def __init__(self) -> None:
+    With `several` a text may hold more than one document, and `lines` tells where each value stands.
+    """
+
+    def __init__(self, *, several: bool = False) -> None:
+        self.lines: dict[str, int] = {}
+        self._several = several
+        self._paths = [""]
         self._root: list[Any] = []
         self._open: list[Any] = [self._root]
         self._keys: list[str | None] = [None]
         self._values = 0
 
-    def build(self, text: str) -> Any:
+    def build(self, text: str) -> list[Any]:
         documents = 0
         for event in yaml.parse(text, Loader=_LOADER):
             match event:
                 case yaml.DocumentStartEvent():
                     documents += 1
-                    if documents > 1:
+                    if documents > 1 and not self._several:
                         raise _at(event, "a second document begins here")
                 case yaml.AliasEvent():
                     raise _at(event, "anchors are not read here: write it out")
@@ -112,29 +133,37 @@ class _Builder:
                 case yaml.CollectionEndEvent():
                     self._open.pop()
                     self._keys.pop()
-        return self._root[0] if self._root else None
+                    self._paths.pop()
+        return self._root
 
     def _enter(self, event: Any, value: Any) -> None:
         _check_tag(event, type(value))
-        self._add(event, value)
+        self._paths.append(self._add(event, value))
         if len(self._open) > MAX_DEPTH:
             raise _at(event, f"is nested more than {MAX_DEPTH} levels deep")
         self._open.append(value)
         self._keys.append(None)
 
-    def _add(self, event: Any, value: Any) -> None:
+    def _add(self, event: Any, value: Any) -> str:
+        """Puts the value where it belongs, and returns its place."""
         self._values += 1
         if self._values > MAX_VALUES:
             raise _at(event, f"holds more than {MAX_VALUES} values")
         if event.anchor is not None:
             raise _at(event, "anchors are not read here: write it out")
-        within, key = self._open[-1], self._keys[-1]
+        within, key, place = self._open[-1], self._keys[-1], self._paths[-1]
         if isinstance(within, list):
+            place = f"{place}/{len(within)}"
             within.append(value)
         elif key is None:
-            self._keys[-1] = _key(event, within)
+            self._keys[-1] = name = _key(event, within)
+            place = f"{place}/{escape(name)}"
         else:
             within[key], self._keys[-1] = value, None
+            place = f"{place}/{escape(key)}"
+        if self._several:
+            self.lines.setdefault(place, event.start_mark.line + 1)
+        return place
 
 
 def _key(event: Any, within: dict[str, Any]) -> str:

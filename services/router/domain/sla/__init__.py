@@ -13,7 +13,7 @@ under, so a change of policy changes no promise that was given.
 
 from services.router.domain.sla.calendars import Calendars, named_calendar
 from services.router.domain.sla.changes import Action, Change, accepted, act, contacted, hand_over, stage_changed, stop
-from services.router.domain.sla.clock import Clock, Holding, State, Status, carry, start, status
+from services.router.domain.sla.clock import Clock, Holding, State, Status, carry, deadline, start, status
 from services.router.domain.sla.levels import WALL, WORKING, Absent, Escalation, Origin, Rung, Sla, SlaClock, lint_sla
 from services.router.domain.sla.steps import Look, Step, StepKind, catch_up, due, look, next_step, soonest
 
@@ -41,6 +41,7 @@ __all__ = [
     "carry",
     "catch_up",
     "contacted",
+    "deadline",
     "due",
     "hand_over",
     "lint_sla",

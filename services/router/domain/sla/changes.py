@@ -77,8 +77,8 @@ def hand_over(
             fold.end(carry(clock, before, now), REASSIGNED, now)
         elif clock.runs:
             fold.keep(welcome(carry(clock, before, now), holding, after))
-        elif clock.sla.clock is SlaClock.FIRST_RESPONSE:
-            fold.keep(clock)
+        elif clock.sla.clock is SlaClock.FIRST_RESPONSE and (clock.kept or is_told(clock)):
+            fold.keep(clock)  # one that was stopped, since the lead was over, begins again now that it is not
     known = {clock.name for clock in fold.clocks}
     fold.clocks.extend(start((sla for name, sla in wanted.items() if name not in known), holding, after))
     return fold.change()

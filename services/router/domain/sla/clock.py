@@ -190,6 +190,12 @@ def passed(clock: Clock, calendars: Calendars, now: datetime) -> timedelta:
     return clock.spent + gone
 
 
+def deadline(clock: Clock, calendars: Calendars) -> datetime | None:
+    """When its time is up if nobody does anything. None for one that has ended, waits for an owner, or had its time up before `since`."""
+    left = clock.sla.allowed - clock.spent
+    return later(clock, calendars, clock.since, left) if clock.runs and not clock.waits and left > NOUGHT else None
+
+
 def later(clock: Clock, calendars: Calendars, at: datetime, duration: timedelta) -> datetime:
     """The moment that much of the clock's time after `at`."""
     calendar = _measure(clock, calendars)

@@ -1,8 +1,8 @@
 """Work: one unit of work of the router. It locks what the desk works on, and writes what the desk did.
 
-Locks are taken in the order policy → place at a group → group → agent → lead → timer. A group's state is a fold of its ledger; this process
-keeps the state of the groups it decided last and believes it only under the group's lock, after adding the entries that others wrote since. A
-unit of work takes the state out of memory and puts it back once it is durable, so a failed one leaves nothing behind.
+Locks are taken in the order policy → place at a group → group → agent → lead → timer. A group's state is a fold of its ledger; this
+process keeps the state of the groups it decided last and believes it only under the group's lock, after adding the entries that others
+wrote since. A unit of work takes the state out of memory and puts it back once it is durable, so a failed one leaves nothing behind.
 """
 
 from __future__ import annotations

@@ -195,7 +195,9 @@ class Classes:
         return self._new(ordered, {one: Counters(seed, 0) for one, seed in seeds.items()}, seeds)
 
     def _new(self, members: Iterable[UUID], carried: Mapping[UUID, Counters], seeds: Mapping[UUID, int]) -> RequirementClass:
-        ordered = tuple(sorted(members, key=lambda one: (-seeds.get(one, 0), self._standings[one].tie, self._standings[one].rank)))
+        ordered = tuple(
+            sorted(members, key=lambda one: (-seeds.get(one, 0), self._standings[one].tie, self._standings[one].rank))
+        )
         strategy = make(Plan(self._way, ordered, self._standings, make, carried))
         ranks = [self._standings[agent_id].rank for agent_id in ordered]
         held = RequirementClass(frozenset(ordered), frozenset(ranks), strategy, seeds, self._changes.number)

@@ -7,9 +7,12 @@ PORT ?= 8080
 PYTEST ?= $(BIN)/python -m pytest
 WORKERS ?= 2
 FILES ?= tests/policies
+LEADS ?= 20000
+PROCESSES ?= 8
+SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test unit lint format policy-test bench eval-dedup chaos kafka kafka-stop lock clean
+.PHONY: help setup demo run test unit lint format policy-test bench eval-dedup chaos fire kafka kafka-stop lock clean
 
 help: ## Print this menu
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +60,9 @@ eval-dedup: $(READY) ## Measure recognition: precision and recall on invented pe
 
 chaos: $(READY) ## Kill everything under load, on both buses, and check that nothing is lost or doubled
 	$(BIN)/python -m tests.chaos
+
+fire: $(READY) ## Many routers decide while agents come and go and processes are killed (LEADS=20000 PROCESSES=8 SEED=1)
+	$(BIN)/python -m tests.chaos.routing --leads $(LEADS) --processes $(PROCESSES) --seed $(SEED)
 
 kafka: $(READY) ## Start a real Apache Kafka on this machine (Java 17 and Maven)
 	$(BIN)/python deploy/kafka/kafka.py start

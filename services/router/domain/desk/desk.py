@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.router.domain.agent import Agent
 from services.router.domain.decision import (
     Decision,
     Outcome,
@@ -25,12 +24,12 @@ from services.router.domain.decision import (
 from services.router.domain.desk import promises
 from services.router.domain.desk.active import ActivePolicy
 from services.router.domain.desk.asking import asks_of
+from services.router.domain.desk.blotter import Blotter
 from services.router.domain.desk.happenings import Assigned, Ended, How, OfferMade, Refused, Waited
 from services.router.domain.desk.owners import Owners
-from services.router.domain.desk.record import Made, Record
 from services.router.domain.lead import Case, Held, Offered, Queued, rank_of
 from services.router.domain.ledger import Entry, ended
-from services.router.domain.policy import Match, Policy
+from services.router.domain.policy import Match
 from services.router.domain.state import GroupState
 from services.router.domain.strategies import EVERYONE
 
@@ -46,62 +45,15 @@ _HOW = {
 }
 
 
-class Desk:
-    """`states` are those of the groups that may be worked on, `ids` makes ids in order, `now` is aware and the same for the whole record.
-
-    `busy` are pools for which leads wait. `others` are agents in no group who own leads still: promises go by their hours.
-    """
+class Desk(Blotter):
+    """`busy` are pools for which leads wait, `owners` who had whom: both are told to it before it decides."""
 
     def __init__(self, active: ActivePolicy, states: Mapping[int, GroupState], now: datetime, ids: Callable[[], UUID]) -> None:
-        self.active = active
-        self.states = states
-        self.now = now
+        super().__init__(active, states, now, ids)
         self.owners = Owners()
         self.busy: set[str] = set()
-        self.others: dict[UUID, Agent] = {}
-        self.record = Record()
-        self._ids = ids
-        self._ordinal = 0
-
-    @property
-    def policy(self) -> Policy:
-        return self.active.policy
-
-    def take_record(self) -> Record:
-        """What was done since this was last asked."""
-        done, self.record = self.record, Record()
-        return done
-
-    def state_of_pool(self, pool: str) -> tuple[int, GroupState]:
-        """The group that the pool belongs to. Raises what `states` raises where that one is not at hand."""
-        group = self.active.group_of_pool[pool]
-        return group, self.states[group]
-
-    def state_of_agent(self, agent_id: UUID) -> tuple[int, GroupState] | None:
-        """None for an agent who is in no pool, and so in no group."""
-        group = self.active.group_of_agent.get(agent_id)
-        return None if group is None else (group, self.states[group])
 
     # -- Leads
-
-    def add(self, lead: Case) -> None:
-        """A lead that was not known before."""
-        self.record.new[lead.lead_id] = lead
-
-    def change(self, lead: Case) -> None:
-        """A lead that is to be written."""
-        if lead.lead_id not in self.record.new:
-            self.record.changed[lead.lead_id] = lead
-
-    def tell(self, lead: Case, what: Any, cause: Any) -> None:
-        """What is told of a lead is numbered in the order in which it happened."""
-        self.change(lead)
-        self.record.told.append((lead, what, lead.next_sequence(), cause))
-
-    def append(self, group: int, entry: Entry) -> None:
-        """A ledger entry that is no assignment: it is applied to the state and will be written."""
-        self.states[group].apply(entry)
-        self.record.entries.append((group, entry))
 
     def match(self, lead: Case) -> Match:
         return match_lead(lead.view, self.policy)
@@ -119,7 +71,7 @@ class Desk:
         decision = reject(lead.view, self.policy, self.now)
         if decision is None:
             return False
-        self._made(decision, None, None)
+        self.made(decision, None, None)
         promises.close(self, lead, "rejected", cause)
         lead.clocks = ()  # routed after all, it is promised anew
         self.refuse(lead, "not-routed", decision.reason, cause)
@@ -223,14 +175,6 @@ class Desk:
         _, state = self.state_of_pool(pool)
         return any(state.pool(name).turns.eligible_count() > 0 for name in self.policy.ways(pool))
 
-    def leave_queue(self, lead: Case) -> None:
-        """The lead waits no more."""
-        if lead.queued:
-            self.record.queued.pop(lead.lead_id, None)
-            self.record.unqueued.append(lead.lead_id)
-            lead.queued = None
-            self.change(lead)
-
     def end(
         self,
         lead: Case,
@@ -280,7 +224,7 @@ class Desk:
     ) -> None:
         assert decision.winner is not None
         assert decision.pool is not None
-        made = self._made(decision, group, state.number, by=by, said=said)
+        made = self.made(decision, group, state.number, by=by, said=said)
         entry = decision.entry(state.number + 1)
         turn = state.apply(entry)
         winner = decision.winner
@@ -307,7 +251,7 @@ class Desk:
     def _offer(self, lead: Case, decision: Decision, group: int, number: int, cause: Any) -> None:
         assert decision.offer is not None
         assert decision.pool is not None
-        self._made(decision, group, number)
+        self.made(decision, group, number)
         self.leave_queue(lead)
         lead.status = "offered"
         lead.offered = Offered(decision.offer, decision.pool, decision.home or decision.pool, decision.rule)
@@ -323,7 +267,7 @@ class Desk:
             return
         given = decision.outcome is not Outcome.QUEUED
         why = f"Others wait for pool {decision.home} already." if given else decision.reason
-        self._made(decision, group, number, outcome=Outcome.QUEUED, why=why)
+        self.made(decision, group, number, outcome=Outcome.QUEUED, why=why)
         since = lead.queued.queued_at if lead.queued else decision.now
         self.leave_queue(lead)
         lead.queued = Queued(
@@ -346,24 +290,6 @@ class Desk:
             lead.queued = place._replace(asks=asks)
             self.record.ranked.append(lead.queued)
             self.change(lead)
-
-    def _made(
-        self,
-        decision: Decision,
-        group: int | None,
-        number: int | None,
-        *,
-        outcome: Outcome | None = None,
-        why: str | None = None,
-        by: str | None = None,
-        said: str | None = None,
-    ) -> Made:
-        """Keeps the decision in full; its id is also the id of the assignment that it makes."""
-        self._ordinal += 1
-        outcome, why = outcome or decision.outcome, why or decision.reason
-        made = Made(self._ids(), decision, group, number, self._ordinal, outcome, why, by, said)
-        self.record.made.append(made)
-        return made
 
 
 def _end_entry(lead: Case, held: Held, found: tuple[int, GroupState], reason: str, *, gave_back: bool) -> Entry:

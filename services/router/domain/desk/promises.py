@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
-from services.router.domain.agent import Agent
+from services.router.domain.desk.blotter import Blotter
 from services.router.domain.desk.happenings import Breached
 from services.router.domain.lead import Case
-from services.router.domain.policy import Policy
 from services.router.domain.sla import Action, Calendars, Change, Holding, act, carry, hand_over, soonest, start, stop
-from services.router.domain.state import GroupState
 
 
-class Desk(Protocol):
-    """What of a desk promises ask for."""
-
-    now: datetime
-    others: dict[UUID, Agent]
-
-    @property
-    def policy(self) -> Policy: ...
-    def state_of_agent(self, agent_id: UUID) -> tuple[int, GroupState] | None: ...
-    def change(self, lead: Case) -> None: ...
-    def tell(self, lead: Case, what: Any, cause: Any) -> None: ...
-
-
-def calendars_of(desk: Desk, lead: Case) -> Calendars:
+def calendars_of(desk: Blotter, lead: Case) -> Calendars:
     """By whose hours the lead's clocks go: its owner's, and the policy's calendars."""
     if lead.held is None:
         return Calendars(None, desk.policy.calendars)
@@ -36,7 +21,7 @@ def calendars_of(desk: Desk, lead: Case) -> Calendars:
     return Calendars(found[1].agent(agent_id) if found else desk.others.get(agent_id), desk.policy.calendars)
 
 
-def begin(desk: Desk, lead: Case, cause: Any) -> None:
+def begin(desk: Blotter, lead: Case, cause: Any) -> None:
     """The lead has just got an owner, or is on offer, or waits: clocks begin, and those that go on go by the new owner's time."""
     pool, rule = _place(lead)
     promised = desk.policy.promises(pool, rule)
@@ -51,7 +36,7 @@ def begin(desk: Desk, lead: Case, cause: Any) -> None:
     _take(desk, lead, hand_over(lead.clocks, promised, holding=holding, before=before, after=after, now=desk.now), cause)
 
 
-def pause(desk: Desk, lead: Case, cause: Any, *, over: str | None) -> None:
+def pause(desk: Blotter, lead: Case, cause: Any, *, over: str | None) -> None:
     """The lead's owner is about to lose it, for good where the lead is `over`: what passed so far is counted in that one's time."""
     if not lead.clocks:
         return
@@ -62,19 +47,19 @@ def pause(desk: Desk, lead: Case, cause: Any, *, over: str | None) -> None:
         lead.clocks = tuple(carry(clock, calendars, desk.now) for clock in lead.clocks)
 
 
-def close(desk: Desk, lead: Case, why: str, cause: Any) -> None:
+def close(desk: Blotter, lead: Case, why: str, cause: Any) -> None:
     """The lead is over while it had no owner."""
     if lead.clocks:
         _take(desk, lead, stop(lead.clocks, why, calendars_of(desk, lead), desk.now), cause)
 
 
-def note(desk: Desk, lead: Case, action: Action, cause: Any) -> None:
+def note(desk: Blotter, lead: Case, action: Action, cause: Any) -> None:
     """Somebody did something with the lead, which may be what was promised."""
     if lead.clocks:
         _take(desk, lead, act(lead.clocks, action, calendars_of(desk, lead)), cause)
 
 
-def count_so_far(desk: Desk, lead: Case) -> None:
+def count_so_far(desk: Blotter, lead: Case) -> None:
     """To be called before the hours or the leave of the lead's owner change: what passed so far is counted by those of before."""
     if lead.clocks:
         calendars = calendars_of(desk, lead)
@@ -82,7 +67,7 @@ def count_so_far(desk: Desk, lead: Case) -> None:
         desk.change(lead)
 
 
-def due(desk: Desk, lead: Case) -> datetime | None:
+def due(desk: Blotter, lead: Case) -> datetime | None:
     """When the lead must be looked at again because time passed; None for never."""
     moments = [soonest(lead.clocks, calendars_of(desk, lead))] if lead.clocks else []
     if lead.offered:
@@ -92,7 +77,7 @@ def due(desk: Desk, lead: Case) -> datetime | None:
     return min((moment for moment in moments if moment), default=None)
 
 
-def manager_of(desk: Desk, agent_id: UUID) -> UUID | None:
+def manager_of(desk: Blotter, agent_id: UUID) -> UUID | None:
     """Whom a breach is taken to."""
     found = desk.state_of_agent(agent_id)
     agent = found[1].agent(agent_id) if found else desk.others.get(agent_id)
@@ -114,7 +99,7 @@ def _holding(lead: Case, now: datetime) -> Holding:
     )
 
 
-def _take(desk: Desk, lead: Case, change: Change, cause: Any) -> None:
+def _take(desk: Blotter, lead: Case, change: Change, cause: Any) -> None:
     """Keeps the clocks, and tells of those that were found to have broken when they ended."""
     lead.clocks = change.clocks
     desk.change(lead)

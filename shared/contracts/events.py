@@ -229,7 +229,7 @@ class LeadAssigned(Event, frozen=True, kw_only=True, omit_defaults=True):
 class LeadQueued(Event, frozen=True, kw_only=True, omit_defaults=True):
     """router: nobody in the pool may receive now; the lead waits. `gates` counts the members that each gate stopped.
 
-    `waits_until` is when somebody may be able to receive again, by the calendars as they stand; None where no calendar says.
+    `waits_until` is until when it waits for its own owner, where it does and that is known; None where it waits for whoever is free.
     """
 
     pool: str

@@ -224,10 +224,6 @@ class Policy:
             found = self._asked[pool, rule] = tuple(one.requires for one in asking if one and one.requires)
         return found
 
-    def returning(self, reason: str) -> tuple[str, ...]:
-        """The pools in which an assignment that ends so gives its count and its turn back."""
-        return tuple(name for name, pool in self.pools.items() if reason in pool.returns)
-
     def promises(self, pool: str, rule: str | None) -> tuple[Sla, ...]:
         """The service levels of a lead in a pool: of the rule that sent it, then of the pool, each once."""
         if not self.slas:

@@ -24,12 +24,13 @@ async def route_leads(messages: Sequence[Message[LeadScored]], uow: UnitOfWork) 
     While others wait for a pool, new leads join its queue and one drain decides, best and oldest first.
     """
     work = await Work.open(uow)
-    matches = {message.lead_id: work.desk.match(take_score(Case(message.lead_id), message)) for message in messages}
+    fresh = {message.lead_id: take_score(Case(message.lead_id), message) for message in messages}
+    matches = {id: work.desk.match(lead) for id, lead in fresh.items()}
     pools = {match.pool for match in matches.values()}
     leads = await work.lock_around(matches, pools=pools)
     pools |= {lead.queued.pool for lead in leads.values() if lead.queued}
     work.desk.busy = await store.pools_with_queue(uow, pools)
-    await work.learn_owners(map(_as_scored, messages), pools)
+    await work.learn_owners(fresh.values(), pools)
     for message in messages:
         lead = leads[message.lead_id]
         if lead.status != "erased":
@@ -43,10 +44,6 @@ def _route(work: Work, lead: Case, message: Message[LeadScored], match: Match) -
     before = lead.grade, lead.qualification
     take_score(lead, message)
     take_scored(work.desk, lead, match, before, message.as_cause)
-
-
-def _as_scored(message: Message[LeadScored]) -> Case:
-    return take_score(Case(message.lead_id), message)
 
 
 def take_score(lead: Case, message: Message[LeadScored]) -> Case:

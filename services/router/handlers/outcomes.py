@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.router.domain.desk import note_response, note_stage
-from services.router.handlers.queue import drain_freed
+from services.router.handlers.queue import write_and_drain
 from services.router.handlers.work import Work
 from shared.contracts.envelope import Message
 from shared.contracts.events import FirstResponded, StageChanged
@@ -25,8 +25,7 @@ async def apply_stages(messages: Sequence[Message[StageChanged]], uow: UnitOfWor
             continue
         lead.tracked_sequence = message.sequence
         note_stage(work.desk, lead, said.stage, said.changed_at, message.as_cause, assignment_id=said.assignment_id)
-    await work.write()
-    await drain_freed(work, messages[0].as_cause)
+    await write_and_drain(work, messages[0].as_cause)
 
 
 async def note_responses(messages: Sequence[Message[FirstResponded]], uow: UnitOfWork) -> None:

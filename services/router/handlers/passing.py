@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from services.router import store
 from services.router.domain.desk import pass_time
-from services.router.handlers.queue import drain_freed
+from services.router.handlers.queue import write_and_drain
 from services.router.handlers.work import PASSING, Work
 from shared.db.uow import UnitOfWork
 from shared.timers import Due
@@ -25,8 +25,7 @@ async def look_at_leads(timers: Sequence[Due], uow: UnitOfWork) -> None:
         lead.due_at = None
         pass_time(work.desk, lead, due.as_cause, outage=due.outage)
         work.desk.change(lead)
-    await work.write()
-    await drain_freed(work, timers[0].as_cause)
+    await write_and_drain(work, timers[0].as_cause)
 
 
 TIMERS = {PASSING: look_at_leads}

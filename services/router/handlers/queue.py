@@ -105,6 +105,14 @@ async def _go_on(work: Work, group: int, after: Position | None, *, again: bool)
         await work.go_on(group, {"after": after, "again": again})
 
 
+async def write_and_drain(work: Work, cause: Cause) -> None:
+    """Writes what was done; where an assignment ended by it, what that frees is given out. Where none did, no queue is looked at."""
+    ended = bool(work.desk.record.ended)
+    await work.write()
+    if ended:
+        await drain_freed(work, cause)
+
+
 async def drain_freed(work: Work, cause: Cause) -> None:
     """Gives out what waits in the groups that are locked: an ending may have freed somebody there."""
     if freed := {pool for group in work.states for pool in work.active.groups[group]}:

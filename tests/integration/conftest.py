@@ -1,13 +1,15 @@
-"""Fixtures of the consuming loop's tests."""
+"""Fixtures of the consuming loop's tests and of the router's: one office, whose clock is set by hand, and the router over HTTP."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 
 from shared.consumer import loop
 from tests.support.installation import Installation
+from tests.support.office import Office, SetClock, offices
 from tests.support.probe import Probe, probing
 
 
@@ -27,3 +29,20 @@ async def probe(installation: Installation, brisk: None) -> AsyncIterator[Probe]
 def _ties_by_id(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever was made first is first in a new pool: ids are made anew in each run, and so would be a hash of them."""
     monkeypatch.setattr("services.router.domain.strategies.standings._tie", lambda _, agent_id: agent_id.int)
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
+
+
+@pytest.fixture
+async def office(installation: Installation, clock: SetClock) -> AsyncIterator[Office]:
+    async with offices(installation, 1, clock) as [one]:
+        yield one
+
+
+@pytest.fixture
+async def client(installation: Installation) -> AsyncIterator[httpx.AsyncClient]:
+    async with installation.running("router") as one:
+        yield one

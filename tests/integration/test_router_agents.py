@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -19,27 +18,10 @@ from shared.errors import Refused
 from shared.telemetry import new_traceparent
 from tests.support.checks import router_violations
 from tests.support.installation import Installation
-from tests.support.office import NOON, Office, SetClock, full_pool, leads, offices, scored, stage
+from tests.support.office import NOON, Office, SetClock, full_pool, leads, scored, stage
 
 HOURS = {day: ["09:00-17:00"] for day in ("mon", "tue", "wed", "thu", "fri")}
 NOWHERE = UUID(int=7)
-
-
-@pytest.fixture
-def clock() -> SetClock:
-    return SetClock()
-
-
-@pytest.fixture
-async def office(installation: Installation, clock: SetClock) -> AsyncIterator[Office]:
-    async with offices(installation, 1, clock) as [one]:
-        yield one
-
-
-@pytest.fixture
-async def client(installation: Installation) -> AsyncIterator[httpx.AsyncClient]:
-    async with installation.running("router") as one:
-        yield one
 
 
 def told() -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -22,17 +22,6 @@ from tests.support.office import Office, SetClock, erased, ids, leads, members, 
 
 BOSS = By("boss")
 CLAIM = {"kind": "claim", "seconds": 120, "fallback": "rotation"}
-
-
-@pytest.fixture
-def clock() -> SetClock:
-    return SetClock()
-
-
-@pytest.fixture
-async def office(installation: Installation, clock: SetClock) -> AsyncIterator[Office]:
-    async with offices(installation, 1, clock) as [one]:
-        yield one
 
 
 def cause() -> Cause:

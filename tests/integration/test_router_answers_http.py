@@ -25,12 +25,6 @@ async def office(installation: Installation) -> AsyncIterator[Office]:
         yield one
 
 
-@pytest.fixture
-async def client(installation: Installation) -> AsyncIterator[httpx.AsyncClient]:
-    async with installation.running("router") as one:
-        yield one
-
-
 def as_agent(installation: Installation, agent: UUID, role: Role = Role.AGENT) -> dict[str, str]:
     return installation.headers(role, agent_id=agent)
 

@@ -42,17 +42,6 @@ from tests.support.office import (
 INTO = UUID("01950a00-0000-7000-8000-000000000001")
 
 
-@pytest.fixture
-def clock() -> SetClock:
-    return SetClock()
-
-
-@pytest.fixture
-async def office(installation: Installation, clock: SetClock) -> AsyncIterator[Office]:
-    async with offices(installation, 1, clock) as [one]:
-        yield one
-
-
 @pytest.fixture(autouse=True)
 async def _sound(installation: Installation) -> AsyncIterator[None]:
     """Every test here ends with every invariant of the router."""

@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import httpx
-import pytest
 
-from tests.support.installation import Installation
-from tests.support.office import NOON, Office, SetClock, leads, members, offices, rule, scored
+from tests.support.office import NOON, Office, SetClock, leads, members, rule, scored
 
 NOWHERE = UUID(int=7)
-
-
-@pytest.fixture
-def clock() -> SetClock:
-    return SetClock()
-
-
-@pytest.fixture
-async def office(installation: Installation, clock: SetClock) -> AsyncIterator[Office]:
-    async with offices(installation, 1, clock) as [one]:
-        yield one
-
-
-@pytest.fixture
-async def client(installation: Installation) -> AsyncIterator[httpx.AsyncClient]:
-    async with installation.running("router") as one:
-        yield one
 
 
 async def get(client: httpx.AsyncClient, path: str, **query: Any) -> Any:

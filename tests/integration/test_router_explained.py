@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -19,27 +18,10 @@ from shared.auth import Role
 from shared.contracts.envelope import Cause
 from shared.telemetry import new_traceparent
 from tests.support.installation import Installation
-from tests.support.office import NOON, Office, SetClock, erased, leads, members, merged, offices, rule, scored, stage, unmerged
+from tests.support.office import NOON, Office, SetClock, erased, leads, members, merged, rule, scored, stage, unmerged
 
 NOWHERE = UUID(int=7)
 ELIGIBLE = {Verdict.RECEIVED, Verdict.NO_ROOM, Verdict.OTHERS_WAITED, Verdict.NOT_IN_TURN, Verdict.PLACED}
-
-
-@pytest.fixture
-def clock() -> SetClock:
-    return SetClock()
-
-
-@pytest.fixture
-async def office(installation: Installation, clock: SetClock) -> AsyncIterator[Office]:
-    async with offices(installation, 1, clock) as [one]:
-        yield one
-
-
-@pytest.fixture
-async def client(installation: Installation) -> AsyncIterator[httpx.AsyncClient]:
-    async with installation.running("router") as one:
-        yield one
 
 
 async def pause(office: Office, agent: UUID, pause: Pause | None) -> None:

@@ -27,11 +27,6 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def clock() -> SetClock:
-    return SetClock()
-
-
-@pytest.fixture
 async def replicas(installation: Installation, clock: SetClock) -> AsyncIterator[list[Office]]:
     async with offices(installation, 2, clock) as made:
         yield made
@@ -40,12 +35,6 @@ async def replicas(installation: Installation, clock: SetClock) -> AsyncIterator
 @pytest.fixture
 async def office(replicas: list[Office]) -> Office:
     return replicas[0]
-
-
-@pytest.fixture
-async def client(installation: Installation) -> AsyncIterator[httpx.AsyncClient]:
-    async with installation.running("router") as one:
-        yield one
 
 
 async def three(office: Office) -> list[UUID]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -26,17 +26,6 @@ from tests.support.waiting import eventually
 
 MINUTE = timedelta(minutes=1)
 WEEKDAYS = {day: ["09:00-17:00"] for day in ("mon", "tue", "wed", "thu", "fri")}
-
-
-@pytest.fixture
-def clock() -> SetClock:
-    return SetClock()
-
-
-@pytest.fixture
-async def office(installation: Installation, clock: SetClock) -> AsyncIterator[Office]:
-    async with offices(installation, 1, clock) as [one]:
-        yield one
 
 
 def told() -> dict[str, Any]:

@@ -22,17 +22,6 @@ from tests.support.office import Office, SetClock, leads, members, offices, scor
 
 
 @pytest.fixture
-def clock() -> SetClock:
-    return SetClock()
-
-
-@pytest.fixture
-async def office(installation: Installation, clock: SetClock) -> AsyncIterator[Office]:
-    async with offices(installation, 1, clock) as [one]:
-        yield one
-
-
-@pytest.fixture
 async def live(installation: Installation) -> AsyncIterator[tuple[Office, httpx.AsyncClient]]:
     """A router over HTTP, and a replica beside it that takes leads. Both by the machine's clock."""
     async with installation.running("router") as client, offices(installation, 1) as [one]:

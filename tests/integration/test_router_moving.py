@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -16,18 +15,7 @@ from shared.errors import Refused
 from shared.jobs import JobState
 from tests.support.checks import router_violations
 from tests.support.installation import Installation
-from tests.support.office import Office, SetClock, leads, members, offices, scored, stage
-
-
-@pytest.fixture
-def clock() -> SetClock:
-    return SetClock()
-
-
-@pytest.fixture
-async def office(installation: Installation, clock: SetClock) -> AsyncIterator[Office]:
-    async with offices(installation, 1, clock) as [one]:
-        yield one
+from tests.support.office import Office, SetClock, leads, members, scored, stage
 
 
 async def reassign(office: Office, agent: UUID, **said: Any) -> dict[str, Any]:

@@ -22,12 +22,6 @@ async def office(installation: Installation) -> AsyncIterator[Office]:
         yield one
 
 
-@pytest.fixture
-async def client(installation: Installation) -> AsyncIterator[httpx.AsyncClient]:
-    async with installation.running("router") as one:
-        yield one
-
-
 async def drafted(client: httpx.AsyncClient, **parts: Any) -> int:
     """A draft in which German leads go to ann and ben, and the others to cid."""
     pools = {"emea": {"members": [{"agent": "ann"}, {"agent": "ben"}]}, "world": {"members": [{"agent": "cid"}]}}

@@ -22,12 +22,6 @@ async def office(installation: Installation) -> AsyncIterator[Office]:
         yield one
 
 
-@pytest.fixture
-async def client(installation: Installation) -> AsyncIterator[httpx.AsyncClient]:
-    async with installation.running("router") as one:
-        yield one
-
-
 async def drafted(client: httpx.AsyncClient, document: dict[str, Any]) -> int:
     answer = await client.post("/v1/policies", json={"routed": ["sales_qualified"], **document})
     assert answer.status_code == 201, answer.text

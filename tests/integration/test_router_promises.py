@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -38,17 +37,6 @@ NEXT = [{"at": 100, "do": "next_agent"}]
 ANSWER = {"clock": "first_response", "minutes": 60, "warn": [50], "ladder": NEXT, "max_hops": 1, "grace_minutes": 10, **WALL}
 ACCEPT = {"clock": "accept", "minutes": 10, "ladder": NEXT, **WALL}
 FOLLOW = {"clock": "follow_up", "minutes": 120, **WALL}
-
-
-@pytest.fixture
-def clock() -> SetClock:
-    return SetClock()
-
-
-@pytest.fixture
-async def office(installation: Installation, clock: SetClock) -> AsyncIterator[Office]:
-    async with offices(installation, 1, clock) as [one]:
-        yield one
 
 
 async def promising(office: Office, *names: str, slas: dict[str, Any], count: int = 2) -> list[UUID]:

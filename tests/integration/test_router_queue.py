@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from uuid import UUID
 
@@ -11,20 +11,9 @@ import pytest
 from shared.contracts.events import AssignmentEnded, LeadAssigned, LeadQueued, LeadRejected
 from tests.support.checks import router_violations
 from tests.support.installation import Installation
-from tests.support.office import Office, SetClock, full_pool, ids, leads, members, offices, rule, scored, stage
+from tests.support.office import Office, SetClock, full_pool, ids, leads, members, rule, scored, stage
 
 ZONE = "America/New_York"
-
-
-@pytest.fixture
-def clock() -> SetClock:
-    return SetClock()
-
-
-@pytest.fixture
-async def office(installation: Installation, clock: SetClock) -> AsyncIterator[Office]:
-    async with offices(installation, 1, clock) as [one]:
-        yield one
 
 
 # -- The hold queue --------------------------------------------------------------------------------------------------------------

@@ -148,7 +148,9 @@ class UnitOfWork:
             raise Permanent("nothing was committed: a statement failed, and whoever ran it passed over its error")
 
     def _settled(self) -> None:
-        for action in self._after:
+        # Let go of as they are called: an action that knows this unit of work would keep all that a batch made until the collector looks.
+        actions, self._after = self._after, []
+        for action in actions:
             action()
         if self._outbox:
             self._database.committed()

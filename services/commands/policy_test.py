@@ -123,14 +123,14 @@ def _as_text(played: Played) -> None:
     for source, results in played:
         _tell_problems(source, source.problems)
         for result in results:
-            mark = "cannot be played" if result.problems else "ok" if result.passed else "FAILED"
+            mark = "INVALID" if result.problems else "ok" if result.passed else "FAILED"
             typer.echo(f"{mark:8}{source.path.name}: {result.name}")
             _tell_problems(source, result.problems)
             if result.failures:
                 _tell_failures(source, result)
     results = [one for _, results in played for one in results]
     failed = sum(not one.passed for one in results)
-    typer.echo(f"{len(results)} scenarios, {len(results) - failed} passed, {failed} failed.")
+    typer.echo(f"{len(results)} scenario{'s' * (len(results) != 1)}, {len(results) - failed} passed, {failed} failed.")
 
 
 def _tell_problems(source: Source, problems: Iterable[Problem]) -> None:

@@ -172,7 +172,7 @@ def test_what_is_left_out_has_a_default() -> None:
         ("/pools", [], "must be an object"),
         ("/pools/south", "x", "must be an object"),
         ("/pools/south/members", {}, "must be a list"),
-        ("/pools/south/members/0", 1, "must be an object"),
+        ("/pools/south/members/0", 1, "must be an object of agent, agent_id, weight, level"),
         ("/pools/south/members/0/weight", True, "whole number"),
         ("/pools/south/members/0/weight", 0, "from 1 to 1,000"),
         ("/pools/south/members/0/weight", 1_001, "from 1 to 1,000"),

@@ -57,7 +57,7 @@ def run(*arguments: object) -> Result:
 def test_all_passed_is_0_and_a_line_each(folder: Path) -> None:
     done = run(folder / "good.yaml")
     assert done.exit_code == 0
-    assert done.stdout == "ok      good.yaml: ann has it\n1 scenarios, 1 passed, 0 failed.\n"
+    assert done.stdout == "ok      good.yaml: ann has it\n1 scenario, 1 passed, 0 failed.\n"
 
 
 def test_one_that_failed_is_1_with_the_line_what_was_expected_and_what_happened(folder: Path) -> None:

@@ -16,6 +16,8 @@ from shared.rules.definitions import escape
 
 Schema = Mapping[str, Any]
 
+_SHOWN = 5  # names of fields in a message
+
 _NAMED = {
     "object": "an object",
     "array": "a list",
@@ -92,7 +94,15 @@ def _kind_fault(value: object, schema: Schema) -> str | None:
     if wanted is None:
         return None
     kinds = [wanted] if isinstance(wanted, str) else wanted
-    return None if any(_is(value, kind) for kind in kinds) else f"must be {' or '.join(_NAMED[kind] for kind in kinds)}"
+    if any(_is(value, kind) for kind in kinds):
+        return None
+    return f"must be {' or '.join(_NAMED[kind] for kind in kinds)}{_fields(schema) if wanted == 'object' else ''}"
+
+
+def _fields(schema: Schema) -> str:
+    """What an object may hold, for whoever wrote something else there."""
+    names = [*schema.get("properties", {})]
+    return f" of {', '.join(names[:_SHOWN])}{' …' if len(names) > _SHOWN else ''}" if names else ""
 
 
 def _is(value: object, kind: str) -> bool:

@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -15,7 +14,7 @@ from shared.db.embedded import Server
 from shared.telemetry import configure_logging
 from tests.support import kafka as local_kafka
 from tests.support import postgres
-from tests.support.installation import Installation, make_tokens, prepare_template, service_dsns
+from tests.support.installation import Installation, installed, make_tokens, prepare_template
 
 TESTS = Path(__file__).parent
 TEMPLATE = "handoff_template"
@@ -58,9 +57,8 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> Tokens:
 
 @pytest.fixture
 async def installation(server: Server, template: str, tokens: Tokens) -> AsyncIterator[Installation]:
-    async with postgres.create_database(server, template=template) as dsn:
-        database = urlsplit(dsn).path.lstrip("/")
-        yield Installation(dsn, service_dsns(server, database), tokens)
+    async with installed(server, template, tokens) as one:
+        yield one
 
 
 @pytest.fixture(scope="session")

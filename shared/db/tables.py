@@ -23,6 +23,15 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 def add_platform_tables(metadata: MetaData, *, version: int = 2) -> None:
     """Adds inbox, outbox, dead letters, answers (platform_v1.sql), jobs (v2) and, from version 3, timers to a service's metadata."""
+    _add_inbox_and_outbox(metadata)
+    _add_dead_letters(metadata)
+    _add_answers(metadata)
+    _add_jobs(metadata)
+    if version >= 3:
+        _add_timers(metadata)
+
+
+def _add_inbox_and_outbox(metadata: MetaData) -> None:
     Table("inbox", metadata, Column("event_id", Uuid, primary_key=True), postgresql_partition_by="RANGE (event_id)")
     Table(
         "outbox",
@@ -33,6 +42,9 @@ def add_platform_tables(metadata: MetaData, *, version: int = 2) -> None:
         Column("headers", LargeBinary, nullable=False),
         Column("value", LargeBinary, nullable=False),
     )
+
+
+def _add_dead_letters(metadata: MetaData) -> None:
     letters = Table(
         "dead_letters",
         metadata,
@@ -53,6 +65,9 @@ def add_platform_tables(metadata: MetaData, *, version: int = 2) -> None:
         Column("last_tried", TIMESTAMP(timezone=True), nullable=False),
     )
     Index("dead_letters_lead_id_id_idx", letters.c.lead_id, letters.c.id)
+
+
+def _add_answers(metadata: MetaData) -> None:
     answers = Table(
         "answers",
         metadata,
@@ -63,6 +78,9 @@ def add_platform_tables(metadata: MetaData, *, version: int = 2) -> None:
         Column("created_at", TIMESTAMP(timezone=True), nullable=False),
     )
     Index("answers_created_at_idx", answers.c.created_at)
+
+
+def _add_jobs(metadata: MetaData) -> None:
     jobs = Table(
         "jobs",
         metadata,
@@ -94,8 +112,6 @@ def add_platform_tables(metadata: MetaData, *, version: int = 2) -> None:
     Index("jobs_due_at_idx", jobs.c.due_at, postgresql_where=jobs.c.state.in_(("waiting", "running")))
     Index("jobs_kind_id_idx", jobs.c.kind, jobs.c.id)
     Index("jobs_about_id_idx", jobs.c.about, jobs.c.id, postgresql_where=jobs.c.about.is_not(None))
-    if version >= 3:
-        _add_timers(metadata)
 
 
 def _add_timers(metadata: MetaData) -> None:

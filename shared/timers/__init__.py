@@ -10,7 +10,7 @@
 A timer is set in the transaction that changes what it is about, and locked last: policy → group → agent → lead → timer. Handling it and
 deleting it is one transaction. Whoever leased a timer and died is followed by another loop once the lease is over, so a handler may see
 a timer that no longer means anything, and must do nothing then. For work that is long this is not the place; that is a job
-(shared/jobs.py).
+(shared/jobs/).
 """
 
 from __future__ import annotations

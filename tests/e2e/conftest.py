@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
 from shared.db.embedded import Server
-from tests.support import kafka, postgres
+from tests.support import kafka
 from tests.support.ground import Ground, fresh_topics
-from tests.support.installation import Installation, make_tokens, service_dsns
+from tests.support.installation import Installation, installed, make_tokens
 from tests.support.refusals import Running, open_world
 
 
@@ -29,9 +28,8 @@ def broker() -> Iterator[kafka.Kafka]:
 @pytest.fixture(params=["postgres", pytest.param("kafka", marks=pytest.mark.kafka)])
 async def ground(request: pytest.FixtureRequest, server: Server, template: str, tmp_path: Path) -> AsyncIterator[Ground]:
     """A database and a bus with nothing in them, and the key file that processes need."""
-    async with postgres.create_database(server, template=template) as dsn:
-        tokens = make_tokens(tmp_path)
-        installation = Installation(dsn, service_dsns(server, urlsplit(dsn).path.lstrip("/")), tokens, bus=request.param)
+    async with installed(server, template, make_tokens(tmp_path)) as installation:
+        installation.bus = request.param
         if request.param == "kafka":
             installation.kafka_bootstrap = request.getfixturevalue("broker").bootstrap
             await fresh_topics(installation.kafka_bootstrap)

@@ -18,7 +18,6 @@ import pytest_asyncio
 
 from services.intake.domain.identity import Identifier, Kind
 from services.intake.loops import fetcher
-from shared import jobs
 from shared.auth import Role, Tokens
 from shared.db.embedded import Server
 from tests.support.intake import Intake, Posted, all_logs, running_intake
@@ -37,7 +36,6 @@ def brisk() -> Iterator[None]:
     """The loops look for what is due without long pauses."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fetcher, "EVERY", 0.1)
-        patch.setattr(jobs, "POLL", 0.1)
         yield
 
 

@@ -6,9 +6,12 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+import pytest_asyncio
 
+from shared.auth import Tokens
 from shared.consumer import loop
-from tests.support.installation import Installation
+from shared.db.embedded import Server
+from tests.support.installation import Installation, installed
 from tests.support.office import Office, SetClock, offices
 from tests.support.probe import Probe, probing
 
@@ -46,3 +49,10 @@ async def office(installation: Installation, clock: SetClock) -> AsyncIterator[O
 async def client(installation: Installation) -> AsyncIterator[httpx.AsyncClient]:
     async with installation.running("router") as one:
         yield one
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def door(server: Server, template: str, tokens: Tokens) -> AsyncIterator[httpx.AsyncClient]:
+    """One router for all that a module's tests have refused, which leaves nothing behind."""
+    async with installed(server, template, tokens) as one, one.running("router") as client:
+        yield client

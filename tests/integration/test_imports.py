@@ -33,7 +33,7 @@ from shared.contracts.envelope import Cause
 from shared.contracts.topics import LEADS_RECEIVED
 from shared.db.uow import Database, UnitOfWork
 from shared.errors import Permanent, Refused
-from shared.jobs import Job, Jobs, Progress
+from shared.jobs import Job, Jobs, Progress, loop
 from shared.sealing import Sealer
 from tests.support.events import CAUSE, ids
 from tests.support.installation import Installation
@@ -59,7 +59,7 @@ async def database(installation: Installation) -> AsyncIterator[Database]:
 
 @pytest.fixture(autouse=True)
 def _brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "BACKOFF", (0.01, 0.05))
+    monkeypatch.setattr(loop, "BACKOFF", (0.01, 0.05))
 
 
 @contextlib.asynccontextmanager

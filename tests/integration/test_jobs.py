@@ -15,7 +15,7 @@ from shared.clock import SystemClock
 from shared.contracts.topics import LEADS_SCORED
 from shared.db.uow import Database, UnitOfWork
 from shared.errors import Permanent, Transient
-from shared.jobs import Job, Jobs, JobState, Progress, Step
+from shared.jobs import Job, Jobs, JobState, Progress, Step, loop
 from tests.support.installation import Installation
 from tests.support.proxy import proxied
 from tests.support.waiting import eventually
@@ -49,7 +49,7 @@ async def database(installation: Installation, clock: MovableClock) -> AsyncIter
 
 @pytest.fixture(autouse=True)
 def _brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "BACKOFF", (0.01, 0.05))
+    monkeypatch.setattr(loop, "BACKOFF", (0.01, 0.05))
 
 
 @contextlib.asynccontextmanager

@@ -316,6 +316,7 @@ async def test_an_agent_is_made_changed_and_listed(client: httpx.AsyncClient) ->
     assert history["next"]
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     ("fields", "blamed"),
     [
@@ -330,8 +331,8 @@ async def test_an_agent_is_made_changed_and_listed(client: httpx.AsyncClient) ->
         ({"weight": 0}, "/weight"),
     ],
 )
-async def test_a_field_that_cannot_be_is_named(client: httpx.AsyncClient, fields: dict[str, Any], blamed: str) -> None:
-    response = await client.post("/v1/agents", json={"name": "ann", **fields})
+async def test_a_field_that_cannot_be_is_named(door: httpx.AsyncClient, fields: dict[str, Any], blamed: str) -> None:
+    response = await door.post("/v1/agents", json={"name": "ann", **fields})
     assert response.status_code == 422
     assert [error["field"] for error in response.json()["errors"]] == [blamed]
 

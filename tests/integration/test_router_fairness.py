@@ -186,6 +186,7 @@ async def test_a_credit_over_http_is_made_once_and_shown_with_who_and_why(client
     assert second["next"] is None
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     ("change", "field"),
     [
@@ -197,10 +198,10 @@ async def test_a_credit_over_http_is_made_once_and_shown_with_who_and_why(client
         ({"colour": "red"}, "/colour"),
     ],
 )
-async def test_a_credit_that_cannot_be_names_the_field(client: httpx.AsyncClient, change: dict[str, Any], field: str) -> None:
-    [ann] = await pooled(client, "ann")
+async def test_a_credit_that_cannot_be_names_the_field(door: httpx.AsyncClient, change: dict[str, Any], field: str) -> None:
+    [ann] = await pooled(door, "ann")
     body = {"pool": "default", "turns": 2, "reason": "two wrong numbers", **change}
-    refused = await client.post(f"/v1/agents/{ann}/credits", json=body)
+    refused = await door.post(f"/v1/agents/{ann}/credits", json=body)
     assert (refused.status_code, [error["field"] for error in refused.json()["errors"]]) == (422, [field])
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from services.router.handlers import moving
 from services.router.store import Misplaced
+from shared import jobs
 from shared.contracts.events import AssignmentEnded, LeadAssigned, LeadQueued
 from shared.errors import Refused
 from shared.jobs import JobState
@@ -34,7 +35,7 @@ async def reroute(office: Office, *, dry_run: bool = False, **which: Any) -> dic
 
 
 async def done(office: Office, id: UUID) -> dict[str, Any]:
-    job = await office.do(lambda uow: moving.find(uow, id))
+    job = await office.do(lambda uow: jobs.find(uow, id))
     assert (job.state, job.done, job.error) == (JobState.DONE, job.total, None)
     return job.result
 
@@ -131,7 +132,7 @@ async def test_many_leads_are_moved_in_steps_and_a_job_can_be_given_up(office: O
     ann, mine = await owning(office, 8, ben)
     asked = {"to_agent": ben, "to_pool": None, "reason": "has left", "untouched": False, "dry_run": False, "by": "boss"}
     job = await office.do(lambda uow: moving.start_reassigning(ann, uow, **asked))
-    cancelled = await office.do(lambda uow: moving.cancel(uow, job.id))
+    cancelled = await office.do(lambda uow: jobs.give_up(uow, job.id))
     assert cancelled.state is JobState.CANCELLED
     await office.work_off()
     assert {await owner(office, lead) for lead in mine} == {ann}
@@ -143,7 +144,7 @@ async def test_many_leads_are_moved_in_steps_and_a_job_can_be_given_up(office: O
 async def give_up_when_done(office: Office, ann: UUID, ben: UUID) -> None:
     await reassign(office, ann, to_agent=ben)
     [row] = await office.rows("SELECT id FROM router.jobs WHERE state = 'done'")
-    await office.do(lambda uow: moving.cancel(uow, row["id"]))
+    await office.do(lambda uow: jobs.give_up(uow, row["id"]))
 
 
 @pytest.mark.parametrize("said", [{"to_pool": "nowhere"}, {"to_agent": UUID(int=7)}])

@@ -11,13 +11,15 @@ from uuid import UUID
 import asyncpg
 import httpx
 import pytest
+import pytest_asyncio
 
 from services.scoring.domain import qualification, scorecard
 from services.scoring.store.documents import Kind
-from shared.auth import Role
+from shared.auth import Role, Tokens
+from shared.db.embedded import Server
 from shared.telemetry import render_metrics
 from tests.support.events import ids
-from tests.support.installation import Installation
+from tests.support.installation import Installation, installed
 from tests.support.scorer import CARD, DEFINITION, FACTS, NOON, Scorer, did, message, received, scorer_of
 
 OLD = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
@@ -32,6 +34,13 @@ async def scorer(installation: Installation) -> AsyncIterator[Scorer]:
 @pytest.fixture
 async def client(installation: Installation) -> AsyncIterator[httpx.AsyncClient]:
     async with installation.running("scoring") as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def door(server: Server, template: str, tokens: Tokens) -> AsyncIterator[httpx.AsyncClient]:
+    """One service for all that is refused, which leaves nothing behind."""
+    async with installed(server, template, tokens) as one, one.running("scoring") as opened:
         yield opened
 
 
@@ -129,17 +138,18 @@ WRONG_CARDS: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(("change", "field", "says"), WRONG_CARDS, ids=[field for _, field, _ in WRONG_CARDS])
 async def test_a_wrong_scorecard_is_refused_with_the_place(
-    client: httpx.AsyncClient, change: dict[str, Any], field: str, says: str
+    door: httpx.AsyncClient, change: dict[str, Any], field: str, says: str
 ) -> None:
-    answer = await client.post("/v1/scorecards", json={**CARD, **change})
+    answer = await door.post("/v1/scorecards", json={**CARD, **change})
     assert answer.status_code == 422
     assert any(error["field"] == field and says in error["message"] for error in answer.json()["errors"]), answer.text
-    assert (await client.get("/v1/scorecards")).json()["items"][0]["version"] == 1
-    told = (await client.post("/v1/scorecards/validate", json={**CARD, **change})).json()
+    assert (await door.get("/v1/scorecards")).json()["items"][0]["version"] == 1
+    told = (await door.post("/v1/scorecards/validate", json={**CARD, **change})).json()
     assert not told["valid"]
-    tried = await client.post("/v1/scorecards/preview", json={"facts": {}, "document": {**CARD, **change}})
+    tried = await door.post("/v1/scorecards/preview", json={"facts": {}, "document": {**CARD, **change}})
     assert f"/document{field}" in [error["field"] for error in tried.json()["errors"]]
 
 
@@ -160,19 +170,19 @@ WRONG_DEFINITIONS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(("change", "field"), WRONG_DEFINITIONS, ids=[field for _, field in WRONG_DEFINITIONS])
-async def test_a_wrong_definition_is_refused_with_the_place(
-    client: httpx.AsyncClient, change: dict[str, Any], field: str
-) -> None:
-    answer = await client.post("/v1/qualifications", json={**DEFINITION, **change})
+async def test_a_wrong_definition_is_refused_with_the_place(door: httpx.AsyncClient, change: dict[str, Any], field: str) -> None:
+    answer = await door.post("/v1/qualifications", json={**DEFINITION, **change})
     assert answer.status_code == 422
     assert field in [error["field"] for error in answer.json()["errors"]]
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("body", [b"{", b"[]", b'"text"', b"NaN", b"null"])
 @pytest.mark.parametrize("path", ["/v1/scorecards", "/v1/qualifications", "/v1/scorecards/validate"])
-async def test_what_is_no_document_is_refused(client: httpx.AsyncClient, path: str, body: bytes) -> None:
-    answer = await client.post(path, content=body, headers={"Content-Type": "application/json"})
+async def test_what_is_no_document_is_refused(door: httpx.AsyncClient, path: str, body: bytes) -> None:
+    answer = await door.post(path, content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code in (400, 422)
     assert answer.headers["content-type"] == "application/problem+json"
 

@@ -13,7 +13,7 @@ from services.scoring.handlers import documents, rescores
 from services.scoring.handlers.rescores import JOB_STEPS, KIND
 from services.scoring.store.documents import Kind
 from shared.db.uow import UnitOfWork
-from shared.jobs import Job, Jobs, Progress
+from shared.jobs import Job, Jobs, Progress, find, give_up
 from tests.support.events import ids, lead_erased, lead_merged
 from tests.support.installation import Installation
 from tests.support.scorer import CARD, FACTS, Scorer, did, message, received, scorer_of, stage
@@ -55,7 +55,7 @@ async def begin(scorer: Scorer, **asked: Any) -> UUID:
 
 async def shown(scorer: Scorer, id: UUID) -> dict[str, Any]:
     async with scorer.database.begin() as uow:
-        return rescores.shown(await rescores.get(uow, id))
+        return rescores.shown(await find(uow, id))
 
 
 async def finish(scorer: Scorer) -> None:
@@ -145,7 +145,7 @@ async def test_cancelled_it_stops_behind_the_step_in_hand(scorer: Scorer) -> Non
     async def cancelling(job: Job, uow: UnitOfWork) -> Progress:
         if job.done == 10:
             async with scorer.database.begin() as other:
-                await rescores.cancel(other, id)
+                await give_up(other, id)
         return await JOB_STEPS[KIND](job, uow)
 
     jobs = Jobs(scorer.database, {KIND: cancelling})

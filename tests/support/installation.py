@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
@@ -18,6 +19,7 @@ from shared.clock import Clock, SystemClock
 from shared.db.embedded import Server
 from shared.runtime import Platform, Service, serve
 from shared.settings import PlatformSettings, ServiceSettings
+from tests.support import postgres
 
 PASSWORD = "only-for-tests"
 
@@ -62,6 +64,13 @@ class Installation:
             httpx.AsyncClient(base_url=address, headers=self.headers(), timeout=15) as client,
         ):
             yield client
+
+
+@contextlib.asynccontextmanager
+async def installed(server: Server, template: str, tokens: Tokens) -> AsyncIterator[Installation]:
+    """An installation in a new copy of the template."""
+    async with postgres.create_database(server, template=template) as dsn:
+        yield Installation(dsn, service_dsns(server, urlsplit(dsn).path.lstrip("/")), tokens)
 
 
 @contextlib.asynccontextmanager

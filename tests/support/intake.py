@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import asyncpg
@@ -23,8 +22,7 @@ from shared.auth import Role, Tokens
 from shared.db.embedded import Server
 from shared.runtime import Service
 from shared.telemetry import configure_logging
-from tests.support import postgres
-from tests.support.installation import Installation, service_dsns, serving
+from tests.support.installation import Installation, installed, serving
 from tests.support.senders import Case, Internet, Person, Proof, Sent
 from tests.support.waiting import eventually
 from tests.support.world import connected
@@ -209,14 +207,13 @@ def all_logs() -> Iterator[Lines]:
 @contextlib.asynccontextmanager
 async def running_intake(server: Server, template: str, tokens: Tokens) -> AsyncIterator[Intake]:
     """Intake alone, on a database of its own, with an invented world outside."""
-    async with postgres.create_database(server, template=template) as dsn:
-        installation = Installation(dsn, service_dsns(server, urlsplit(dsn).path.lstrip("/")), tokens)
+    async with installed(server, template, tokens) as installation:
         platform, internet = installation.platform(), Internet()
         service = build(platform, installation.settings("intake", public_url=PUBLIC), web=internet.web())
         async with (
             serving([service], platform) as address,
             httpx.AsyncClient(base_url=address, headers=installation.headers(), timeout=15) as api,
             httpx.AsyncClient(base_url=address, timeout=15) as sender,
-            connected(dsn) as rows,
+            connected(installation.admin_dsn) as rows,
         ):
             yield Intake(installation, service, internet, api, sender, rows)

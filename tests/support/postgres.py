@@ -5,9 +5,11 @@ Plain functions; the fixtures that call them are in conftest. The server is not 
 
 from __future__ import annotations
 
+import fcntl
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from urllib.parse import urlsplit
@@ -17,13 +19,21 @@ import asyncpg
 from shared.db.embedded import EmbeddedPostgres, Server
 
 MAINTENANCE = "postgres"
+PREFIX = "handoff-test-"
+MEMORY = Path("/dev/shm")  # a file system in memory, on Linux
+ROOM = 2 * 1024**3  # bytes: the log of writes may grow to half of it
 
 
 @contextmanager
 def session_server() -> Iterator[Server]:
-    """A server of its own in a temporary folder; both are gone afterwards, also when the test process is killed."""
+    """A server of its own in a temporary folder; both are gone afterwards. Of a process that is killed the folder stays until the next.
+
+    The folder is in memory where there is room: a database is three hundred files, and making and dropping it on a disk
+    takes six times as long, with fsync off too.
+    """
+    _remove_orphans()
     with (
-        tempfile.TemporaryDirectory(prefix="handoff-test-") as folder,
+        tempfile.TemporaryDirectory(prefix=PREFIX, dir=_in_memory()) as folder,
         EmbeddedPostgres(Path(folder), durable=False) as server,
     ):
         yield server
@@ -54,6 +64,20 @@ async def create_database(server: Server, *, template: str = "template1") -> Asy
 def database_dsn(server: Server, database: str) -> str:
     """The superuser's URI of another database of this server."""
     return urlsplit(server.dsn)._replace(path=f"/{database}").geturl()
+
+
+def _in_memory() -> Path | None:
+    """None where memory is scarce, or no file system."""
+    return MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOM else None
+
+
+def _remove_orphans() -> None:
+    """Give back the memory of servers whose owners were killed: their locks are written, and held by nobody."""
+    for lock in MEMORY.glob(f"{PREFIX}*/lock"):
+        with suppress(OSError), lock.open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if file.read():
+                shutil.rmtree(lock.parent, ignore_errors=True)
 
 
 async def _execute(server: Server, statement: str) -> None:

@@ -84,22 +84,13 @@ async def post_accept(id: UUID, request: Request, uow: Uow, caller: Personal, on
 
 
 @router.post("/v1/assignments/{id}/decline", summary="Do not take the lead on: it is decided anew")
-async def post_decline(id: UUID, body: GiveUpIn, request: Request, uow: Uow, caller: Personal, once: OnceOnly) -> Response:
-    """Before it is accepted. The agent does not get this lead again by itself."""
-
-    async def work() -> dict[str, Any]:
-        row = await answers.give_up(id, "declined", body.reason, uow, by=_by(caller), cause=cause_of(request))
-        return await _assignment_out(row, uow)
-
-    return await once(work)
-
-
 @router.post("/v1/assignments/{id}/return", summary="Give the lead back: it is decided anew")
-async def post_return(id: UUID, body: GiveUpIn, request: Request, uow: Uow, caller: Personal, once: OnceOnly) -> Response:
-    """The agent does not get this lead again by itself."""
+async def post_give_up(id: UUID, body: GiveUpIn, request: Request, uow: Uow, caller: Personal, once: OnceOnly) -> Response:
+    """The agent does not get this lead again by itself. Only one that is not accepted yet is declined."""
+    reason = "declined" if request.url.path.endswith("/decline") else "returned"
 
     async def work() -> dict[str, Any]:
-        row = await answers.give_up(id, "returned", body.reason, uow, by=_by(caller), cause=cause_of(request))
+        row = await answers.give_up(id, reason, body.reason, uow, by=_by(caller), cause=cause_of(request))
         return await _assignment_out(row, uow)
 
     return await once(work)

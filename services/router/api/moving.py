@@ -106,7 +106,7 @@ async def get_jobs(
 
 @router.get("/v1/queue/jobs/{id}", tags=["queue"], summary="One such job, and how far it is")
 async def get_job(id: UUID, uow: Uow, _: Reader) -> Response:
-    return json_response(shown(await moving.find(uow, id)))
+    return json_response(shown(await jobs.find(uow, id)))
 
 
 @router.post("/v1/queue/jobs/{id}/cancel", tags=["queue"], summary="Give a job up")
@@ -114,7 +114,7 @@ async def post_cancel(id: UUID, uow: Uow, _: Manager, once: OnceOnly) -> Respons
     """After the step in hand. What was moved by then stays moved."""
 
     async def work() -> dict[str, Any]:
-        return shown(await moving.cancel(uow, id))
+        return shown(await jobs.give_up(uow, id))
 
     return await once(work)
 

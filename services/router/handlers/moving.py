@@ -176,25 +176,4 @@ async def _write(work: Work, job: Job, ids: Sequence[UUID], cause: Cause, result
     return Progress(cursor=cursor, done=job.done + len(ids), total=job.total, result=result, finished=len(ids) < limit)
 
 
-# -- Jobs ------------------------------------------------------------------------------------------------------------------------
-
-
-async def find(uow: UnitOfWork, id: UUID) -> Job:
-    """Raises Refused (404)."""
-    job = await jobs.get(uow, id)
-    if job is None:
-        raise not_found("job", id)
-    return job
-
-
-async def cancel(uow: UnitOfWork, id: UUID) -> Job:
-    """Ends it after the step in hand; what was moved by then stays moved. Raises Refused (404, 409 for one that is over)."""
-    await find(uow, id)
-    job = await jobs.cancel(uow, id)
-    assert job is not None
-    if not job.cancel and job.state is not jobs.JobState.CANCELLED:
-        raise conflict("over", f"The job {id} is over: it is {job.state}.")
-    return job
-
-
 JOB_STEPS = {REASSIGN: reassign_step, REROUTE: reroute_step}

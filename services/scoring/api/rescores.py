@@ -77,7 +77,7 @@ async def get_rescores(uow: Uow, _: Reader, limit: Limit = 100, cursor: Cursor =
 
 @router.get("/v1/scores/rescores/{id}", response_model=RescoreOut, summary="One re-score, and how far it is")
 async def get_rescore(id: UUID, uow: Uow, _: Reader) -> Response:
-    return json_response(handlers.shown(await handlers.get(uow, id)))
+    return json_response(handlers.shown(await jobs.find(uow, id, kind=handlers.KIND, noun=handlers.NOUN)))
 
 
 @router.post("/v1/scores/rescores/{id}/cancel", response_model=RescoreOut, summary="Give a re-score up")
@@ -85,6 +85,6 @@ async def post_cancel(id: UUID, uow: Uow, _: Editor, once: OnceOnly) -> Response
     """After the step in hand. What was scored by then stays scored."""
 
     async def work() -> dict[str, Any]:
-        return handlers.shown(await handlers.cancel(uow, id))
+        return handlers.shown(await jobs.give_up(uow, id, kind=handlers.KIND, noun=handlers.NOUN))
 
     return await once(work)

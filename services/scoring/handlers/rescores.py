@@ -15,11 +15,11 @@ from services.scoring.store.leads import Lead
 from shared import jobs
 from shared.contracts.envelope import Cause
 from shared.db.uow import UnitOfWork
-from shared.errors import conflict, invalid, not_found
+from shared.errors import invalid
 from shared.jobs import Job, Progress
 from shared.telemetry import new_traceparent
 
-KIND = "rescore"
+KIND, NOUN = "rescore", "re-score"
 STEP = 500  # leads in one transaction
 
 
@@ -81,23 +81,6 @@ def moves_of(looks: Iterable[Look]) -> Counter[str]:
 def stand_of(lead: Lead) -> str:
     before = announced(lead)
     return f"{before.grade} {before.qualification}" if before else "none"
-
-
-async def get(uow: UnitOfWork, id: UUID) -> Job:
-    job = await jobs.get(uow, id)
-    if job is None or job.kind != KIND:
-        raise not_found("re-score", id)
-    return job
-
-
-async def cancel(uow: UnitOfWork, id: UUID) -> Job:
-    """Ends it after the step in hand; what was scored by then stays scored. Raises Refused (404, 409 for one that is over)."""
-    await get(uow, id)
-    job = await jobs.cancel(uow, id)
-    assert job is not None
-    if not job.cancel and job.state is not jobs.JobState.CANCELLED:
-        raise conflict("over", f"The re-score {id} is over: it is {job.state}.")
-    return job
 
 
 def shown(job: Job) -> dict[str, Any]:

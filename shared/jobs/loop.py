@@ -1,30 +1,18 @@
-"""Jobs: long work with progress, done in steps. Each step is one transaction that does a bounded piece and moves the job's cursor.
-
-    async def rescore(job: Job, uow: UnitOfWork) -> Progress:
-        piece = await store.leads_after(uow, job.cursor, limit=500)
-        ...
-        return Progress(cursor=last, done=job.done + len(piece), finished=len(piece) < 500)
-
-A crash takes a step's work and its cursor back together, so whoever takes the job over goes on exactly where it was. A job is leased by
-one loop at a time; every step renews the lease and commits only while it holds, so that two loops which both believe that a job is
-theirs do no step twice. Jobs take turns, so that a small one is not stuck behind a million rows. For work that is short, or due at a
-moment, this is not the place.
-"""
+"""The loop that does a service's jobs."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any, TypeAlias
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import TypeAlias
 from uuid import UUID
 
 from shared.db.faults import describe, is_world
-from shared.db.uow import Database, Row, UnitOfWork, to_json
+from shared.db.uow import Database, UnitOfWork, to_json
 from shared.errors import HandoffError, Permanent, Transient
+from shared.jobs.rows import NAMES, Job, JobState, News, Progress, job_of
 from shared.telemetry import logger, loop_faults
 
 LEASE = 30.0  # seconds for which a job is its owner's after each step; a step may take half of it
@@ -32,136 +20,14 @@ SLICE = 1.0  # seconds of one job's turn
 POLL = 1.0  # seconds between looks for a job that another process made, or that is due again
 TRIES = 4  # of one step, before its own error fails the job
 BACKOFF = (0.5, 30.0)  # seconds until a failed step is tried again, first and longest
-KEPT = timedelta(days=100)
 
 log = logger(__name__)
 
-
-class JobState(StrEnum):
-    """Where a job is. A closed list."""
-
-    WAITING = "waiting"  # nobody has begun it
-    RUNNING = "running"  # begun; between its turns nobody holds its lease
-    DONE = "done"
-    FAILED = "failed"  # `error` says why; `retry` lets it go on
-    CANCELLED = "cancelled"
-
-
-@dataclass(frozen=True)
-class Job:
-    """One piece of long work. `about` is the id of what it works on; `attempts` are failures of the step that is next."""
-
-    id: UUID
-    kind: str
-    about: UUID | None
-    params: dict[str, Any]
-    state: JobState
-    cursor: Any
-    done: int
-    total: int | None
-    result: dict[str, Any]
-    error: str | None
-    attempts: int
-    created_at: datetime
-    created_by: str
-    started_at: datetime | None
-    finished_at: datetime | None
-    cancel: bool
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a job stands after a step. `done` counts from the job's beginning; `result` replaces the one before.
-
-    `pause` is for how many seconds there is no use in a next step, because something else must go on first.
-    """
-
-    cursor: Any
-    done: int
-    total: int | None = None
-    result: dict[str, Any] = field(default_factory=dict)
-    finished: bool = False
-    pause: float = 0.0
-
-
 Step: TypeAlias = Callable[[Job, UnitOfWork], Awaitable[Progress]]
-
-NAMES = ", ".join(Job.__dataclass_fields__)
 
 
 class LostLease(HandoffError):
     """Another loop has the job: what this step did is rolled back."""
-
-
-async def create(
-    uow: UnitOfWork, kind: str, params: dict[str, Any], *, by: str, total: int | None = None, about: UUID | None = None
-) -> Job:
-    """A new job, which begins once this transaction is durable. `by` says who asked for it; `params` hold no contact data."""
-    row = await uow.fetchrow(
-        f"INSERT INTO {uow.service}.jobs (id, kind, about, params, state, cursor, total, created_at, created_by, due_at) "
-        f"VALUES ($1, $2, $3, $4, 'waiting', 'null', $5, $6, $7, $6) RETURNING {NAMES}",
-        *(uow.clock.uuid7(), kind, about, to_json(params), total, uow.now, by),
-    )
-    assert row is not None
-    uow.after_commit(uow.memory(_News).set)
-    return _job(row)
-
-
-async def get(uow: UnitOfWork, id: UUID) -> Job | None:
-    row = await uow.fetchrow(f"SELECT {NAMES} FROM {uow.service}.jobs WHERE id = $1", id)
-    return _job(row) if row else None
-
-
-async def latest(uow: UnitOfWork, about: UUID) -> Job | None:
-    """The newest job that works on this."""
-    return (await latest_of(uow, [about])).get(about)
-
-
-async def latest_of(uow: UnitOfWork, abouts: Sequence[UUID]) -> dict[UUID, Job]:
-    """The newest job of each of these things, of those that have one."""
-    rows = await uow.fetch(
-        f"SELECT DISTINCT ON (about) {NAMES} FROM {uow.service}.jobs WHERE about = ANY($1) ORDER BY about, id DESC", list(abouts)
-    )
-    return {row["about"]: _job(row) for row in rows}
-
-
-async def page(uow: UnitOfWork, *, kind: str | None = None, before: UUID | None = None, limit: int = 100) -> list[Job]:
-    """Jobs, newest first; `before` is the last one of the page before."""
-    rows = await uow.fetch(
-        f"SELECT {NAMES} FROM {uow.service}.jobs WHERE ($1::text IS NULL OR kind = $1) AND ($2::uuid IS NULL OR id < $2) "
-        "ORDER BY id DESC LIMIT $3",
-        *(kind, before, limit),
-    )
-    return [_job(row) for row in rows]
-
-
-async def cancel(uow: UnitOfWork, id: UUID) -> Job | None:
-    """Ends a job: at once where nobody is at it, else after the step in hand. One that has ended stays as it is."""
-    await uow.execute(
-        f"UPDATE {uow.service}.jobs SET cancel = true, "
-        "state = CASE WHEN lease_until > $2 THEN state ELSE 'cancelled' END, "
-        "finished_at = CASE WHEN lease_until > $2 THEN finished_at ELSE $2 END "
-        "WHERE id = $1 AND state IN ('waiting', 'running')",
-        *(id, uow.now),
-    )
-    return await get(uow, id)
-
-
-async def retry(uow: UnitOfWork, id: UUID) -> Job | None:
-    """Lets a failed job go on from where it was. One that has not failed stays as it is."""
-    await uow.execute(
-        f"UPDATE {uow.service}.jobs SET state = 'waiting', attempts = 0, error = NULL, finished_at = NULL, due_at = $2 "
-        "WHERE id = $1 AND state = 'failed'",
-        *(id, uow.now),
-    )
-    uow.after_commit(uow.memory(_News).set)
-    return await get(uow, id)
-
-
-async def purge(uow: UnitOfWork) -> int:
-    """Forgets jobs that ended long ago. Returns how many."""
-    tag = await uow.execute(f"DELETE FROM {uow.service}.jobs WHERE finished_at < $1", uow.now - KEPT)
-    return int(tag.rpartition(" ")[2])
 
 
 class Jobs:
@@ -184,7 +50,7 @@ class Jobs:
         self._stop = asyncio.Event()
         self._put_off: dict[UUID, int] = {}  # job → times in a row that the world stood in its way
         self._waiting: str | None = None
-        self._news: _News = database.memory.setdefault(_News, _News())
+        self._news: News = database.memory.setdefault(News, News())
 
     async def run(self) -> None:
         pause = BACKOFF[0]
@@ -246,7 +112,7 @@ class Jobs:
                 f"AND kind = ANY($4) ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING {NAMES}",
                 *(lease, uow.now, uow.now + self._lease_for, list(self._steps)),
             )
-        return _job(row) if row else None
+        return job_of(row) if row else None
 
     async def _step(self, job: Job, lease: UUID) -> tuple[Job, float]:
         async with self._database.begin() as uow:
@@ -273,7 +139,7 @@ class Jobs:
         )
         if row is None:
             raise LostLease("another loop has this job")
-        return _job(row)
+        return job_of(row)
 
     async def _set_back(self, job: Job, lease: UUID, error: Exception) -> None:
         """After a failed step: later again, or never."""
@@ -307,14 +173,6 @@ class Jobs:
 
 def _pause(times: int) -> float:
     return min(BACKOFF[0] * (1 << min(times, 10)), BACKOFF[1])
-
-
-class _News(asyncio.Event):
-    """Set where a job was made in this process."""
-
-
-def _job(row: Row) -> Job:
-    return Job(**{**row, "state": JobState(row["state"])})
 
 
 def _reason(error: Exception) -> str:

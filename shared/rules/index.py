@@ -12,43 +12,49 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import Any
 
 from shared.rules.comparisons import Comparison
+from shared.rules.definitions import Definitions
 from shared.rules.engine import Unknown
 from shared.rules.rule import Rule
 from shared.rules.vocabulary import Facts, Lead, Vocabulary, reader
 
 _POINTS, _ORDER, _MEMBERS = ("==", "!=", "in"), ("<", "<=", ">", ">="), ("has",)
 Compared = list[tuple[int, Comparison]]  # the comparisons of one fact, each with the place of its rule
-Select = Callable[[Any], int]  # from a fact's value to the rules that it leaves
-Table = tuple[str, int, Select]  # a fact's name, the rules that are left where it is not known, and those for a value
+Select = Callable[[Any, int], int]  # from a fact's value, and the rules that do not compare it by that value, to the rules that it leaves
+Table = tuple[str, int, int, Select]  # a fact's name, the rules that are left where it is not known; what `select` is given, and that
+_NOTHING: Mapping[str, str] = {}
 
 
 class RuleSet:
-    """Rules that are asked of the same leads; `matching` gives what asking each would. They must agree on the kind of each fact."""
+    """Rules that are asked of the same leads; `matching` gives what asking each would. They must agree on the kind of each fact.
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    `definitions` are those that the rules may name: they are judged on the way, of facts that are read once for all.
+    """
+
+    def __init__(self, rules: Sequence[Rule], definitions: Definitions | None = None) -> None:
         self.rules = tuple(rules)
+        self._definitions = definitions
         self._all = (1 << len(self.rules)) - 1
-        self._read = _reader(self.rules)
+        self._read = _reader(self.rules, definitions)
         self._tables = tuple(_tables(self.rules, self._all))
         self._rests = {place: rule.rest.evaluate for place, rule in enumerate(self.rules) if rule.rest}
         self._plain = self._all & ~_bits(self._rests)
 
     def matching(self, facts: Facts) -> list[int]:
         """The places of the rules that match, ascending."""
-        lead, _ = self._read(facts)
+        lead, _, _ = self._lead(facts)
         return list(self._matches(self._left(lead, self._tables), lead, []))
 
     def first(self, facts: Facts) -> int | None:
         """The place of the first rule that matches."""
-        lead, _ = self._read(facts)
+        lead, _, _ = self._lead(facts)
         return next(self._matches(self._left(lead, self._tables), lead, []), None)
 
-    def search(self, facts: Facts, failed: Collection[str] = ()) -> tuple[int | None, tuple[int, ...]]:
+    def search(self, facts: Facts) -> tuple[int | None, tuple[int, ...]]:
         """The place of the first rule that matches, and of those before it the ones that failed (`Rule.judge`).
 
-        `failed` are definitions that did. Costs no more than `first` where nothing fails.
+        Costs no more than `first` where nothing fails.
         """
-        lead, odd = self._read(facts)
+        lead, odd, failed = self._lead(facts)
         doubts: list[tuple[int, Unknown]] = []
         found = next(self._matches(self._left(lead, self._tables), lead, doubts), None)
         if not (doubts or odd or failed):
@@ -58,6 +64,11 @@ class RuleSet:
             before = self._all if found is None else (1 << found) - 1
             places.update(self._spoiled(lead, wrong, before))
         return found, tuple(sorted(places))
+
+    def _lead(self, facts: Facts) -> tuple[Lead, Sequence[str], Mapping[str, str]]:
+        """The facts as rules see them, definitions among them; the facts that are of another kind, and the definitions that failed."""
+        lead, odd = self._read(facts)
+        return lead, odd, self._definitions.judge(lead, odd, facts) if self._definitions else _NOTHING
 
     def _spoiled(self, lead: Lead, wrong: Set[str], among: int) -> Iterator[int]:
         """Of these rules those that are unknown by what is wrong with some facts, and not ruled out by what is known of others."""
@@ -69,11 +80,10 @@ class RuleSet:
     def _left(self, lead: Lead, tables: Iterable[Table]) -> int:
         """The rules all of whose comparisons hold, as far as these tables tell."""
         left = self._all
-        for name, absent, select in tables:
-            value = lead.get(name)
-            left &= absent if value is None else select(value)
-            if not left:
-                return 0
+        get = lead.get
+        for name, absent, others, select in tables:
+            value = get(name)
+            left &= absent if value is None else select(value, others)
         return left
 
     def _matches(self, left: int, lead: Lead, doubts: list[tuple[int, Unknown]]) -> Iterator[int]:
@@ -89,14 +99,15 @@ class RuleSet:
                 doubts.append((place, held))
 
 
-def _reader(rules: Iterable[Rule]) -> Callable[[Facts], tuple[Lead, tuple[str, ...]]]:
-    kinds: dict[str, Any] = {}
+def _reader(rules: Iterable[Rule], definitions: Definitions | None) -> Callable[[Facts], tuple[Lead, tuple[str, ...]]]:
+    """Reads what the rules ask for, and what the definitions do."""
+    kinds: dict[str, Any] = {name: definitions.vocabulary.names[name] for name in definitions.asked} if definitions else {}
     for rule in rules:
         for name in rule.names:
             kind = rule.vocabulary.names[name]
             if kinds.setdefault(name, kind) is not kind:
                 raise ValueError(f"{name!r} is {kinds[name]} to one rule and {kind} to another")
-    return reader(Vocabulary(kinds), kinds)
+    return reader(Vocabulary(kinds), kinds.keys() - (definitions.rules.keys() if definitions else ()))
 
 
 # -- Tables ----------------------------------------------------------------------------------------------------------------------
@@ -112,10 +123,10 @@ def _tables(rules: Sequence[Rule], every: int) -> Iterator[Table]:
                     compared[conjunct.name].append((place, conjunct))
         for name, comparisons in sorted(compared.items()):
             absent = every & ~_bits(place for place, _ in comparisons)
-            yield name, absent, select_by(comparisons, every)
+            yield name, absent, *select_by(comparisons, every)
 
 
-def _by_point(comparisons: Compared, every: int) -> Select:
+def _by_point(comparisons: Compared, every: int) -> tuple[int, Select]:
     """Of values that no rule names, only `!=` holds."""
     others = every & ~_bits(place for place, one in comparisons if one.op != "!=")
     named: dict[object, Compared] = defaultdict(list)
@@ -134,11 +145,10 @@ def _by_point(comparisons: Compared, every: int) -> Select:
         places = {place for place, _ in ones}
         hold = {place for place in places if value not in refusing[place] and all(value in values for values in accepting[place])}
         table[value] = others & ~_bits(places) | _bits(hold)
-    get = table.get
-    return lambda value: get(value, others)
+    return others, table.get
 
 
-def _by_order(comparisons: Compared, every: int) -> Select:
+def _by_order(comparisons: Compared, every: int) -> tuple[int, Select]:
     """Between the constants that rules name, and at each of them, the same rules hold: 2k + 1 stretches, found by bisection."""
     bounds: list[Any] = sorted({one.values[0] for _, one in comparisons})
     first, last = {place: 0 for place, _ in comparisons}, {place: 2 * len(bounds) for place, _ in comparisons}
@@ -153,19 +163,20 @@ def _by_order(comparisons: Compared, every: int) -> Select:
         if start <= last[place]:
             changes[start] ^= 1 << place
             changes[last[place] + 1] ^= 1 << place
-    stretches, holding = [], every & ~_bits(first)
+    free = every & ~_bits(first)
+    stretches, holding = [], free
     for change in changes[:-1]:
         holding ^= change
         stretches.append(holding)
 
-    def select(value: Any) -> int:
+    def select(value: Any, _: int) -> int:
         at = bisect_left(bounds, value)
         return stretches[2 * at + (at < len(bounds) and bounds[at] == value)]
 
-    return select
+    return free, select
 
 
-def _by_member(comparisons: Compared, every: int) -> Select:
+def _by_member(comparisons: Compared, every: int) -> tuple[int, Select]:
     """A rule that asks for several members needs them all, so each is taken off the rules that it would leave."""
     free = every & ~_bits(place for place, _ in comparisons)
     wanted: dict[int, set[object]] = defaultdict(set)
@@ -176,8 +187,7 @@ def _by_member(comparisons: Compared, every: int) -> Select:
     for place, values in wanted.items():
         single[min(values, key=repr)] |= 1 << place
 
-    def select(members: list[object]) -> int:
-        left = free
+    def select(members: list[object], left: int) -> int:
         for member in members:
             left |= single.get(member, 0)
         for place, values in several.items():
@@ -185,7 +195,7 @@ def _by_member(comparisons: Compared, every: int) -> Select:
                 left ^= 1 << place
         return left
 
-    return select
+    return free, select
 
 
 def _bits(places: Iterable[int] | Mapping[int, object]) -> int:

@@ -103,14 +103,17 @@ def reader(vocabulary: Vocabulary, names: Iterable[str]) -> Callable[[Facts], tu
     def read(facts: Facts) -> tuple[Lead, tuple[str, ...]]:
         lead: Lead = {}
         odd: tuple[str, ...] = ()
+        get = facts.get
         for name, exact, convert in plan:
-            value = facts.get(name)
+            value = get(name)
+            if value is None:
+                continue
             if value.__class__ is exact:
                 if exact is bool or len(value) <= MAX_CHARACTERS:  # type: ignore[arg-type]
                     lead[name] = value
                 else:
                     odd += (name,)
-            elif value is not None:
+            else:
                 value = convert(value)
                 if value is not None:
                     lead[name] = value

@@ -183,15 +183,14 @@ class Policy:
 
     def match(self, facts: Facts) -> Match:
         """Costs no more than the rules that can match these facts: the others are ruled out by indexes, all at once."""
-        extended, wrong = self._examine(facts)
-        place, failed = self._set.search(extended, wrong)
+        place, failed = self._set.search(facts)
         found = self._default if place is None else self._matches[place]
         return replace(found, failed=tuple(self.rules[one].name for one in failed)) if failed else found
 
     def failures(self, facts: Facts) -> tuple[tuple[str, str], ...]:
         """The rules that `match` names as failed, each with why, for a person."""
-        extended, wrong = self._examine(facts)
-        _, failed = self._set.search(extended, wrong)
+        _, failed = self._set.search(facts)
+        extended, wrong = self.definitions.examine(facts) if self.definitions else (facts, {})
         rules = (self.rules[one] for one in failed)
         return tuple((rule.name, why) for rule in rules if (why := rule.when.judge(extended, wrong)[1]))
 
@@ -208,9 +207,6 @@ class Policy:
         """Whether one of these requirements asks for a definition of the policy, so that facts must be extended for it."""
         defined = self.definitions.rules.keys() if self.definitions else ()
         return bool(defined) and any(name in defined for one in requirements for name in one.lead_facts)
-
-    def _examine(self, facts: Facts) -> tuple[Facts, Mapping[str, str]]:
-        return self.definitions.examine(facts) if self.definitions else (facts, {})
 
     def rule(self, name: str | None) -> Rule | None:
         """The rule of that name; None where there is none any more, and for the default."""
@@ -260,7 +256,7 @@ class Policy:
 
     @cached_property
     def _set(self) -> RuleSet:
-        return RuleSet([rule.when for rule in self.rules])
+        return RuleSet([rule.when for rule in self.rules], self.definitions)
 
     @cached_property
     def _matches(self) -> tuple[Match, ...]:

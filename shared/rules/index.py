@@ -8,19 +8,22 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from shared.rules.comparisons import Comparison
 from shared.rules.definitions import Definitions
 from shared.rules.engine import Unknown
 from shared.rules.rule import Rule
-from shared.rules.vocabulary import Facts, Lead, Vocabulary, reader
+from shared.rules.vocabulary import MAX_CHARACTERS, READERS, Facts, Kind, Lead, Vocabulary, reader
 
-_POINTS, _ORDER, _MEMBERS = ("==", "!=", "in"), ("<", "<=", ">", ">="), ("has",)
 Compared = list[tuple[int, Comparison]]  # the comparisons of one fact, each with the place of its rule
-Select = Callable[[Any, int], int]  # from a fact's value, and the rules that do not compare it by that value, to the rules that it leaves
-Table = tuple[str, int, int, Select]  # a fact's name, the rules that are left where it is not known; what `select` is given, and that
+Select = Callable[
+    [Any, int], int
+]  # from a fact's value, and the rules that do not compare it by that value, to the rules that it leaves
+Table = tuple[
+    str, int, int, Select
+]  # a fact's name, the rules that are left where it is not known; what `select` is given, and that
 _NOTHING: Mapping[str, str] = {}
 
 
@@ -34,29 +37,34 @@ class RuleSet:
         self.rules = tuple(rules)
         self._definitions = definitions
         self._all = (1 << len(self.rules)) - 1
-        self._read = _reader(self.rules, definitions)
-        self._tables = tuple(_tables(self.rules, self._all))
+        tables = list(_tables(self.rules, self._all))
+        defined = set(definitions.rules) if definitions else set()
+        kinds = _kinds(self.rules, definitions)
+        self._compared = tuple((*table, *READERS[kinds[table[0]]]) for table in tables if table[0] not in defined)
+        self._read = reader(Vocabulary(kinds), kinds.keys() - {table[0] for table in tables} - defined)
+        self._defined = [table for table in tables if table[0] in defined]
+        self._tables = tables
         self._rests = {place: rule.rest.evaluate for place, rule in enumerate(self.rules) if rule.rest}
         self._plain = self._all & ~_bits(self._rests)
 
     def matching(self, facts: Facts) -> list[int]:
         """The places of the rules that match, ascending."""
-        lead, _, _ = self._lead(facts)
-        return list(self._matches(self._left(lead, self._tables), lead, []))
+        lead, left, _, _ = self._look_up(facts)
+        return list(self._matches(left, lead, []))
 
     def first(self, facts: Facts) -> int | None:
         """The place of the first rule that matches."""
-        lead, _, _ = self._lead(facts)
-        return next(self._matches(self._left(lead, self._tables), lead, []), None)
+        lead, left, _, _ = self._look_up(facts)
+        return next(self._matches(left, lead, []), None)
 
     def search(self, facts: Facts) -> tuple[int | None, tuple[int, ...]]:
         """The place of the first rule that matches, and of those before it the ones that failed (`Rule.judge`).
 
         Costs no more than `first` where nothing fails.
         """
-        lead, odd, failed = self._lead(facts)
+        lead, left, odd, failed = self._look_up(facts)
         doubts: list[tuple[int, Unknown]] = []
-        found = next(self._matches(self._left(lead, self._tables), lead, doubts), None)
+        found = next(self._matches(left, lead, doubts), None)
         if not (doubts or odd or failed):
             return found, ()
         places = {place for place, doubt in doubts if doubt.name is None}
@@ -65,10 +73,25 @@ class RuleSet:
             places.update(self._spoiled(lead, wrong, before))
         return found, tuple(sorted(places))
 
-    def _lead(self, facts: Facts) -> tuple[Lead, Sequence[str], Mapping[str, str]]:
-        """The facts as rules see them, definitions among them; the facts that are of another kind, and the definitions that failed."""
+    def _look_up(self, facts: Facts) -> tuple[Lead, int, Sequence[str], Mapping[str, str]]:
+        """The facts as rules see them, definitions among them, and the rules that the tables leave; the facts that are of another kind,
+        and the definitions that failed. What is compared is read and looked up in one go."""
         lead, odd = self._read(facts)
-        return lead, odd, self._definitions.judge(lead, odd, facts) if self._definitions else _NOTHING
+        left, get = self._all, facts.get
+        for name, absent, others, select, exact, convert in self._compared:
+            value = get(name)
+            if value is not None and (type(value) is not exact or (exact is str and len(value) > MAX_CHARACTERS)):  # type: ignore[arg-type]
+                value = convert(value)
+                odd = odd if value is not None else (*odd, name)
+            if value is None:
+                left &= absent
+            else:
+                lead[name] = value
+                left &= select(value, others)
+        if self._definitions is None:
+            return lead, left, odd, _NOTHING
+        failed = self._definitions.judge(lead, odd, facts)
+        return lead, left & self._left(lead, self._defined), odd, failed
 
     def _spoiled(self, lead: Lead, wrong: Set[str], among: int) -> Iterator[int]:
         """Of these rules those that are unknown by what is wrong with some facts, and not ruled out by what is known of others."""
@@ -99,31 +122,41 @@ class RuleSet:
                 doubts.append((place, held))
 
 
-def _reader(rules: Iterable[Rule], definitions: Definitions | None) -> Callable[[Facts], tuple[Lead, tuple[str, ...]]]:
-    """Reads what the rules ask for, and what the definitions do."""
-    kinds: dict[str, Any] = {name: definitions.vocabulary.names[name] for name in definitions.asked} if definitions else {}
+def _kinds(rules: Iterable[Rule], definitions: Definitions | None) -> dict[str, Kind]:
+    """What the rules ask for, and the definitions do, each with its kind."""
+    kinds: dict[str, Kind] = {name: definitions.vocabulary.names[name] for name in definitions.asked} if definitions else {}
     for rule in rules:
         for name in rule.names:
             kind = rule.vocabulary.names[name]
             if kinds.setdefault(name, kind) is not kind:
                 raise ValueError(f"{name!r} is {kinds[name]} to one rule and {kind} to another")
-    return reader(Vocabulary(kinds), kinds.keys() - (definitions.rules.keys() if definitions else ()))
+    return kinds
 
 
 # -- Tables ----------------------------------------------------------------------------------------------------------------------
 
 
 def _tables(rules: Sequence[Rule], every: int) -> Iterator[Table]:
-    """One for each fact and way of comparing it."""
-    for ops, select_by in ((_POINTS, _by_point), (_ORDER, _by_order), (_MEMBERS, _by_member)):
-        compared: dict[str, Compared] = defaultdict(list)
-        for place, rule in enumerate(rules):
-            for conjunct in rule.conjuncts:
-                if conjunct.op in ops:
-                    compared[conjunct.name].append((place, conjunct))
-        for name, comparisons in sorted(compared.items()):
-            absent = every & ~_bits(place for place, _ in comparisons)
-            yield name, absent, *select_by(comparisons, every)
+    """One for each fact that is compared."""
+    compared: dict[str, dict[Callable[[Compared, int], tuple[int, Select]], Compared]] = defaultdict(lambda: defaultdict(list))
+    for place, rule in enumerate(rules):
+        for conjunct in rule.conjuncts:
+            compared[conjunct.name][_BY[conjunct.op]].append((place, conjunct))
+    for name, by in sorted(compared.items()):
+        absent = every & ~_bits(place for comparisons in by.values() for place, _ in comparisons)
+        selects = [select_by(comparisons, every) for select_by, comparisons in by.items()]
+        yield name, absent, *(selects[0] if len(selects) == 1 else _by_all(selects, every))
+
+
+def _by_all(selects: Sequence[tuple[int, Select]], every: int) -> tuple[int, Select]:
+    """Of a fact that is compared in several ways."""
+
+    def select(value: Any, left: int) -> int:
+        for others, one in selects:
+            left &= one(value, others)
+        return left
+
+    return every, select
 
 
 def _by_point(comparisons: Compared, every: int) -> tuple[int, Select]:
@@ -196,6 +229,13 @@ def _by_member(comparisons: Compared, every: int) -> tuple[int, Select]:
         return left
 
     return free, select
+
+
+_BY = {
+    **dict.fromkeys(("==", "!=", "in"), _by_point),
+    **dict.fromkeys(("<", "<=", ">", ">="), _by_order),
+    "has": _by_member,
+}
 
 
 def _bits(places: Iterable[int] | Mapping[int, object]) -> int:

@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-from services.router.domain.agent import Agent, id_of
+from services.router.domain.agent import Agent
 from services.router.domain.availability import AWAY, Gate
 from services.router.domain.fairness import Book, open_counters
 from services.router.domain.policy import CATCH_UP, Member, Pool, Strategy, StrategyKind
 from services.router.domain.rotation import PARTS, Counters
 from services.router.domain.strategies import EVERYONE, Seat, Turns, Way
+from shared.ids import id_of
 
 
 class PoolState:

@@ -54,7 +54,7 @@ def _assigned(entry: Entry, seat: Seat, seats: Seats, pools: Pools) -> int | Non
 
 def _take(entry: Entry, seat: Seat, pools: Pools) -> int:
     pool = _pool_of(entry, seat, pools)
-    without = tuple(UUID(one) for one in entry.data.get("without", ()))
+    without = tuple(id_of(one) for one in entry.data.get("without", ()))
     try:
         return pool.take(seat.agent_id, of=entry.data.get("of", EVERYONE), without=without)
     except (KeyError, ValueError) as error:

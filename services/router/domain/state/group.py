@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.router.domain.agent import Agent, Settings, id_of
+from services.router.domain.agent import Agent, Settings
 from services.router.domain.availability import Availability, availability
 from services.router.domain.fairness import Statement
 from services.router.domain.ledger import AGENT_CHANGED, Entry, LedgerError, LedgerGap, NotInGroup
@@ -18,6 +18,7 @@ from services.router.domain.pool_state import PoolState
 from services.router.domain.rotation import Counters
 from services.router.domain.state.folds import FOLDS, fold
 from services.router.domain.state.seats import Seats
+from shared.ids import id_of
 from shared.rules import Facts
 
 VERSION = 4

@@ -13,12 +13,12 @@ from enum import IntEnum
 from typing import Any
 from uuid import UUID
 
-from services.router.domain.agent import id_of
 from services.router.domain.rotation import PARTS, Counters, split
 from services.router.domain.strategies.registry import make
 from services.router.domain.strategies.requirement_class import Changes, MemberSets, RequirementClass
 from services.router.domain.strategies.standings import Standings
 from services.router.domain.strategies.strategy import Plan, Way
+from shared.ids import id_of
 
 EVERYONE = 0
 _MOST = 256

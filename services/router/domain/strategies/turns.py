@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.router.domain.agent import id_of
 from services.router.domain.rotation import PARTS, Counters, Rotation
 from services.router.domain.strategies.classes import EVERYONE, Classes, Part, sitting_out
 from services.router.domain.strategies.standings import Seat, Standings
 from services.router.domain.strategies.strategy import Offer, Strategy, Way
+from shared.ids import id_of
 
 
 class Turns:

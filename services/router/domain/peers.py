@@ -23,7 +23,7 @@ class Peers:
     A member who shares in turns is owed `own` + `offset`; of one who does not, `own` is all.
     """
 
-    __slots__ = ("_best", "_own", "_raised", "_size", "accrued", "cut", "ranks", "share", "sharing", "stamps", "weight")
+    __slots__ = ("_best", "_raised", "_size", "accrued", "cut", "own", "ranks", "share", "sharing", "stamps", "weight")
 
     def __init__(self, weight: int, ranks: Sequence[int], owed: Sequence[int]) -> None:
         self.weight = weight
@@ -33,35 +33,38 @@ class Peers:
         self.cut = 0  # position before which members get the part more
         self.accrued = 0
         self.stamps = [0, 0]  # of the present representatives: without and with the part more
-        self._own = list(owed)
+        self.own = list(owed)
         self._size = 1 << len(ranks).bit_length()  # one leaf more than members at least
         self._best = [_NOBODY] * (2 * self._size)
         self._raised = [0] * (2 * self._size)
 
-    def owed(self, position: int, *, sharing: bool) -> int:
-        return self._own[position] + (self._offset(position) if sharing else 0)
+    def owed(self, position: int) -> int:
+        """Of a member who shares."""
+        return self.own[position] + self._offset(position)
 
     def join(self, position: int) -> None:
         """Lets a member share in turns from now on."""
         self.sharing += 1
-        self._own[position] -= self._offset(position)
+        self.own[position] -= self._offset(position)
 
     def part(self, position: int) -> None:
         """The reverse of `join`."""
         self.sharing -= 1
-        self._own[position] += self._offset(position)
+        self.own[position] += self._offset(position)
 
     def show(self, position: int, *, receives: bool) -> None:
         """Puts a member among those who are compared, or takes it out."""
         leaf = position + self._size
-        self._best[leaf] = self._own[position] + self._raised[leaf] if receives else _NOBODY
+        self._best[leaf] = self.own[position] + self._raised[leaf] if receives else _NOBODY
         self._climb(leaf)
 
     def add(self, position: int, parts: int, *, receives: bool) -> None:
         """Changes what one member is owed."""
-        self._own[position] += parts
+        self.own[position] += parts
         if receives:
-            self.show(position, receives=True)
+            leaf = position + self._size
+            self._best[leaf] += parts
+            self._climb(leaf)
 
     def accrue(self, turns: int) -> None:
         """Books that many turns' shares for all who share."""

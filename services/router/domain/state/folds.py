@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from uuid import UUID
 
 from services.router.domain.agent import Leave, Pause, Presence, Settings
 from services.router.domain.fairness import FAIRNESS_KINDS
@@ -23,6 +22,7 @@ from services.router.domain.period import is_zone
 from services.router.domain.pool_state import PoolState
 from services.router.domain.state.seats import Seat, Seats
 from services.router.domain.strategies import EVERYONE
+from shared.ids import id_of
 
 Pools = Mapping[str, PoolState]
 

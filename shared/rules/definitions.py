@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 from graphlib import CycleError, TopologicalSorter
 
 from shared.rules.engine import Unknown
 from shared.rules.faults import DocumentError, Problem, RuleError
 from shared.rules.logic import contradiction
 from shared.rules.rule import Rule, compile_rule
-from shared.rules.vocabulary import Facts, Kind, Vocabulary, name_fault, reader
+from shared.rules.vocabulary import Facts, Kind, Lead, Vocabulary, name_fault, reader
 
 MAX_DECLARED = 200
 MAX_DEFINITIONS = 100
@@ -39,7 +39,9 @@ class Definitions:
         self.rules: Mapping[str, Rule] = {name: rules[name] for name in order}
         self.vocabulary = Vocabulary(self.vocabulary.names, {name: rule.nodes for name, rule in self.rules.items()})
         asked = {name for rule in self.rules.values() for name in rule.names}
-        self._read = reader(self.vocabulary, asked - self.rules.keys())
+        self.asked: Set[str] = asked - self.rules.keys()
+        """The facts that they ask for."""
+        self._read = reader(self.vocabulary, self.asked)
 
     def extend(self, facts: Facts) -> Facts:
         """The facts, and of each definition whether it holds; one of which that cannot be told is not there."""
@@ -49,17 +51,28 @@ class Definitions:
         """As `extend`, and of the definitions that failed (`Rule.judge`) why."""
         if not self.rules:
             return facts, {}
-        (lead, odd), extended = self._read(facts), dict(facts)
+        lead, odd = self._read(facts)
+        failed = self.judge(lead, odd, facts)
+        return self._extended(lead, facts), failed
+
+    def judge(self, lead: Lead, odd: Sequence[str], facts: Facts) -> Mapping[str, str]:
+        """Tells a lead, whose facts were read, of each definition whether it holds; returns those that failed (`Rule.judge`), with why.
+
+        One of which that cannot be told is not there. `facts` are what was read, `odd` those of them that are of another kind.
+        """
         failed: dict[str, str] = {}
         for name, rule in self.rules.items():
             found = rule.evaluate(lead)
             if not isinstance(found, Unknown):
-                lead[name] = extended[name] = found is True
-                continue
-            extended.pop(name, None)
-            if (odd or failed or not found.name) and (why := rule.judge(extended, failed)[1]):
+                lead[name] = found is True
+            elif (odd or failed or not found.name) and (why := rule.judge(self._extended(lead, facts), failed)[1]):
                 failed[name] = why
-        return extended, failed
+        return failed
+
+    def _extended(self, lead: Lead, facts: Facts) -> Facts:
+        """The facts, with what the lead was told of definitions so far, and nothing else by their names."""
+        extended = {name: value for name, value in facts.items() if name not in self.rules}
+        return extended | {name: lead[name] for name in self.rules if name in lead}
 
 
 def declared(mapping: object, path: str, vocabulary: Vocabulary) -> tuple[dict[str, Kind], list[Problem]]:

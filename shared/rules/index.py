@@ -8,49 +8,63 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from shared.rules.comparisons import Comparison
+from shared.rules.definitions import Definitions
 from shared.rules.engine import Unknown
 from shared.rules.rule import Rule
-from shared.rules.vocabulary import Facts, Lead, Vocabulary, reader
+from shared.rules.vocabulary import MAX_CHARACTERS, READERS, Facts, Kind, Lead, Vocabulary, reader
 
-_POINTS, _ORDER, _MEMBERS = ("==", "!=", "in"), ("<", "<=", ">", ">="), ("has",)
 Compared = list[tuple[int, Comparison]]  # the comparisons of one fact, each with the place of its rule
-Select = Callable[[Any], int]  # from a fact's value to the rules that it leaves
-Table = tuple[str, int, Select]  # a fact's name, the rules that are left where it is not known, and those for a value
+Select = Callable[
+    [Any, int], int
+]  # from a fact's value, and the rules that do not compare it by that value, to the rules that it leaves
+Table = tuple[
+    str, int, int, Select
+]  # a fact's name, the rules that are left where it is not known; what `select` is given, and that
+_NOTHING: Mapping[str, str] = {}
 
 
 class RuleSet:
-    """Rules that are asked of the same leads; `matching` gives what asking each would. They must agree on the kind of each fact."""
+    """Rules that are asked of the same leads; `matching` gives what asking each would. They must agree on the kind of each fact.
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    `definitions` are those that the rules may name: they are judged on the way, of facts that are read once for all.
+    """
+
+    def __init__(self, rules: Sequence[Rule], definitions: Definitions | None = None) -> None:
         self.rules = tuple(rules)
+        self._definitions = definitions
         self._all = (1 << len(self.rules)) - 1
-        self._read = _reader(self.rules)
-        self._tables = tuple(_tables(self.rules, self._all))
+        tables = list(_tables(self.rules, self._all))
+        defined = set(definitions.rules) if definitions else set()
+        kinds = _kinds(self.rules, definitions)
+        self._compared = tuple((*table, *READERS[kinds[table[0]]]) for table in tables if table[0] not in defined)
+        self._read = reader(Vocabulary(kinds), kinds.keys() - {table[0] for table in tables} - defined)
+        self._defined = [table for table in tables if table[0] in defined]
+        self._tables = tables
         self._rests = {place: rule.rest.evaluate for place, rule in enumerate(self.rules) if rule.rest}
         self._plain = self._all & ~_bits(self._rests)
 
     def matching(self, facts: Facts) -> list[int]:
         """The places of the rules that match, ascending."""
-        lead, _ = self._read(facts)
-        return list(self._matches(self._left(lead, self._tables), lead, []))
+        lead, left, _, _ = self._look_up(facts)
+        return list(self._matches(left, lead, []))
 
     def first(self, facts: Facts) -> int | None:
         """The place of the first rule that matches."""
-        lead, _ = self._read(facts)
-        return next(self._matches(self._left(lead, self._tables), lead, []), None)
+        lead, left, _, _ = self._look_up(facts)
+        return next(self._matches(left, lead, []), None)
 
-    def search(self, facts: Facts, failed: Collection[str] = ()) -> tuple[int | None, tuple[int, ...]]:
+    def search(self, facts: Facts) -> tuple[int | None, tuple[int, ...]]:
         """The place of the first rule that matches, and of those before it the ones that failed (`Rule.judge`).
 
-        `failed` are definitions that did. Costs no more than `first` where nothing fails.
+        Costs no more than `first` where nothing fails.
         """
-        lead, odd = self._read(facts)
+        lead, left, odd, failed = self._look_up(facts)
         doubts: list[tuple[int, Unknown]] = []
-        found = next(self._matches(self._left(lead, self._tables), lead, doubts), None)
+        found = next(self._matches(left, lead, doubts), None)
         if not (doubts or odd or failed):
             return found, ()
         places = {place for place, doubt in doubts if doubt.name is None}
@@ -58,6 +72,26 @@ class RuleSet:
             before = self._all if found is None else (1 << found) - 1
             places.update(self._spoiled(lead, wrong, before))
         return found, tuple(sorted(places))
+
+    def _look_up(self, facts: Facts) -> tuple[Lead, int, Sequence[str], Mapping[str, str]]:
+        """The facts as rules see them, definitions among them, and the rules that the tables leave; the facts that are of another kind,
+        and the definitions that failed. What is compared is read and looked up in one go."""
+        lead, odd = self._read(facts)
+        left, get = self._all, facts.get
+        for name, absent, others, select, exact, convert in self._compared:
+            value = get(name)
+            if value is not None and (type(value) is not exact or (exact is str and len(value) > MAX_CHARACTERS)):  # type: ignore[arg-type]
+                value = convert(value)
+                odd = odd if value is not None else (*odd, name)
+            if value is None:
+                left &= absent
+            else:
+                lead[name] = value
+                left &= select(value, others)
+        if self._definitions is None:
+            return lead, left, odd, _NOTHING
+        failed = self._definitions.judge(lead, odd, facts)
+        return lead, left & self._left(lead, self._defined), odd, failed
 
     def _spoiled(self, lead: Lead, wrong: Set[str], among: int) -> Iterator[int]:
         """Of these rules those that are unknown by what is wrong with some facts, and not ruled out by what is known of others."""
@@ -69,11 +103,10 @@ class RuleSet:
     def _left(self, lead: Lead, tables: Iterable[Table]) -> int:
         """The rules all of whose comparisons hold, as far as these tables tell."""
         left = self._all
-        for name, absent, select in tables:
-            value = lead.get(name)
-            left &= absent if value is None else select(value)
-            if not left:
-                return 0
+        get = lead.get
+        for name, absent, others, select in tables:
+            value = get(name)
+            left &= absent if value is None else select(value, others)
         return left
 
     def _matches(self, left: int, lead: Lead, doubts: list[tuple[int, Unknown]]) -> Iterator[int]:
@@ -89,33 +122,44 @@ class RuleSet:
                 doubts.append((place, held))
 
 
-def _reader(rules: Iterable[Rule]) -> Callable[[Facts], tuple[Lead, tuple[str, ...]]]:
-    kinds: dict[str, Any] = {}
+def _kinds(rules: Iterable[Rule], definitions: Definitions | None) -> dict[str, Kind]:
+    """What the rules ask for, and the definitions do, each with its kind."""
+    kinds: dict[str, Kind] = {name: definitions.vocabulary.names[name] for name in definitions.asked} if definitions else {}
     for rule in rules:
         for name in rule.names:
             kind = rule.vocabulary.names[name]
             if kinds.setdefault(name, kind) is not kind:
                 raise ValueError(f"{name!r} is {kinds[name]} to one rule and {kind} to another")
-    return reader(Vocabulary(kinds), kinds)
+    return kinds
 
 
 # -- Tables ----------------------------------------------------------------------------------------------------------------------
 
 
 def _tables(rules: Sequence[Rule], every: int) -> Iterator[Table]:
-    """One for each fact and way of comparing it."""
-    for ops, select_by in ((_POINTS, _by_point), (_ORDER, _by_order), (_MEMBERS, _by_member)):
-        compared: dict[str, Compared] = defaultdict(list)
-        for place, rule in enumerate(rules):
-            for conjunct in rule.conjuncts:
-                if conjunct.op in ops:
-                    compared[conjunct.name].append((place, conjunct))
-        for name, comparisons in sorted(compared.items()):
-            absent = every & ~_bits(place for place, _ in comparisons)
-            yield name, absent, select_by(comparisons, every)
+    """One for each fact that is compared."""
+    compared: dict[str, dict[Callable[[Compared, int], tuple[int, Select]], Compared]] = defaultdict(lambda: defaultdict(list))
+    for place, rule in enumerate(rules):
+        for conjunct in rule.conjuncts:
+            compared[conjunct.name][_BY[conjunct.op]].append((place, conjunct))
+    for name, by in sorted(compared.items()):
+        absent = every & ~_bits(place for comparisons in by.values() for place, _ in comparisons)
+        selects = [select_by(comparisons, every) for select_by, comparisons in by.items()]
+        yield name, absent, *(selects[0] if len(selects) == 1 else _by_all(selects, every))
 
 
-def _by_point(comparisons: Compared, every: int) -> Select:
+def _by_all(selects: Sequence[tuple[int, Select]], every: int) -> tuple[int, Select]:
+    """Of a fact that is compared in several ways."""
+
+    def select(value: Any, left: int) -> int:
+        for others, one in selects:
+            left &= one(value, others)
+        return left
+
+    return every, select
+
+
+def _by_point(comparisons: Compared, every: int) -> tuple[int, Select]:
     """Of values that no rule names, only `!=` holds."""
     others = every & ~_bits(place for place, one in comparisons if one.op != "!=")
     named: dict[object, Compared] = defaultdict(list)
@@ -134,11 +178,10 @@ def _by_point(comparisons: Compared, every: int) -> Select:
         places = {place for place, _ in ones}
         hold = {place for place in places if value not in refusing[place] and all(value in values for values in accepting[place])}
         table[value] = others & ~_bits(places) | _bits(hold)
-    get = table.get
-    return lambda value: get(value, others)
+    return others, table.get
 
 
-def _by_order(comparisons: Compared, every: int) -> Select:
+def _by_order(comparisons: Compared, every: int) -> tuple[int, Select]:
     """Between the constants that rules name, and at each of them, the same rules hold: 2k + 1 stretches, found by bisection."""
     bounds: list[Any] = sorted({one.values[0] for _, one in comparisons})
     first, last = {place: 0 for place, _ in comparisons}, {place: 2 * len(bounds) for place, _ in comparisons}
@@ -153,19 +196,20 @@ def _by_order(comparisons: Compared, every: int) -> Select:
         if start <= last[place]:
             changes[start] ^= 1 << place
             changes[last[place] + 1] ^= 1 << place
-    stretches, holding = [], every & ~_bits(first)
+    free = every & ~_bits(first)
+    stretches, holding = [], free
     for change in changes[:-1]:
         holding ^= change
         stretches.append(holding)
 
-    def select(value: Any) -> int:
+    def select(value: Any, _: int) -> int:
         at = bisect_left(bounds, value)
         return stretches[2 * at + (at < len(bounds) and bounds[at] == value)]
 
-    return select
+    return free, select
 
 
-def _by_member(comparisons: Compared, every: int) -> Select:
+def _by_member(comparisons: Compared, every: int) -> tuple[int, Select]:
     """A rule that asks for several members needs them all, so each is taken off the rules that it would leave."""
     free = every & ~_bits(place for place, _ in comparisons)
     wanted: dict[int, set[object]] = defaultdict(set)
@@ -176,8 +220,7 @@ def _by_member(comparisons: Compared, every: int) -> Select:
     for place, values in wanted.items():
         single[min(values, key=repr)] |= 1 << place
 
-    def select(members: list[object]) -> int:
-        left = free
+    def select(members: list[object], left: int) -> int:
         for member in members:
             left |= single.get(member, 0)
         for place, values in several.items():
@@ -185,7 +228,14 @@ def _by_member(comparisons: Compared, every: int) -> Select:
                 left ^= 1 << place
         return left
 
-    return select
+    return free, select
+
+
+_BY = {
+    **dict.fromkeys(("==", "!=", "in"), _by_point),
+    **dict.fromkeys(("<", "<=", ">", ">="), _by_order),
+    "has": _by_member,
+}
 
 
 def _bits(places: Iterable[int] | Mapping[int, object]) -> int:

@@ -98,19 +98,22 @@ def reader(vocabulary: Vocabulary, names: Iterable[str]) -> Callable[[Facts], tu
     and so is a truth value where a number is declared. A text has at most MAX_CHARACTERS; a list
     holds at most MAX_TEXTS texts and nothing else.
     """
-    plan = tuple((name, *_READERS[vocabulary.names[name]]) for name in sorted(names))
+    plan = tuple((name, *READERS[vocabulary.names[name]]) for name in sorted(names))
 
     def read(facts: Facts) -> tuple[Lead, tuple[str, ...]]:
         lead: Lead = {}
         odd: tuple[str, ...] = ()
+        get = facts.get
         for name, exact, convert in plan:
-            value = facts.get(name)
-            if value.__class__ is exact:
+            value = get(name)
+            if value is None:
+                continue
+            if type(value) is exact:
                 if exact is bool or len(value) <= MAX_CHARACTERS:  # type: ignore[arg-type]
                     lead[name] = value
                 else:
                     odd += (name,)
-            elif value is not None:
+            else:
                 value = convert(value)
                 if value is not None:
                     lead[name] = value
@@ -127,7 +130,7 @@ def _read_text(value: object) -> str | None:
 
 
 def _read_number(value: object) -> float | None:
-    its = value.__class__
+    its = type(value)
     if its is int or its is float or (its is not bool and isinstance(value, (int, float))):
         try:
             number = float(value)  # type: ignore[arg-type]
@@ -145,14 +148,14 @@ def _read_texts(value: object) -> list[str] | None:
     if not isinstance(value, (list, tuple, set, frozenset)) or len(value) > MAX_TEXTS:
         return None
     for text in value:
-        if text.__class__ is not str or len(text) > MAX_CHARACTERS:
+        if type(text) is not str or len(text) > MAX_CHARACTERS:
             return None
     if isinstance(value, list):
         return value
     return list(value) if isinstance(value, tuple) else sorted(value)
 
 
-_READERS: dict[Kind, tuple[type | None, Callable[[object], object]]] = {
+READERS: dict[Kind, tuple[type | None, Callable[[object], object]]] = {
     Kind.TEXT: (str, _read_text),
     Kind.NUMBER: (None, _read_number),
     Kind.TRUTH: (bool, _read_truth),

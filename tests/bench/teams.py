@@ -26,6 +26,7 @@ from services.router.domain import (
 )
 from services.router.domain.meeting import profile
 from shared.contracts.vocabulary import FACTS
+from shared.ids import id_from
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)  # a Tuesday
 PRODUCTS = ("scales", "lamps", "chairs", "desks", "doors", "tiles", "pipes", "tools", "paint")
@@ -82,7 +83,7 @@ def agents(count: int) -> dict[UUID, Agent]:
         agent = Agent(Settings.from_document(agent_document(n)))
         if n % 50 == 17:
             agent.pause = Pause(None, "a project")
-        found[UUID(int=(0xA0 << 120) + n)] = agent
+        found[id_from(((0xA0 << 120) + n).to_bytes(16))] = agent
     return found
 
 
@@ -177,4 +178,4 @@ def lead(n: int) -> Lead:
         "has_phone": bool(mixed // 37 % 3),
         "budget": 500 * (mixed // 41 % 100),
     }
-    return Lead(UUID(int=(0xB0 << 120) + n), facts, mixed // 43 % 100, "ABCD"[mixed // 47 % 4])
+    return Lead(id_from(((0xB0 << 120) + n).to_bytes(16)), facts, mixed // 43 % 100, "ABCD"[mixed // 47 % 4])

@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from services.router.domain.period import keys_of, without_past
-
-
-@lru_cache(maxsize=1 << 18)
-def id_of(text: str) -> UUID:
-    """The id that the text is: the same object each time, which a look-up finds without comparing numbers. Raises ValueError."""
-    return UUID(text)
-
+from shared.ids import id_of
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -69,7 +63,7 @@ class Settings:
             return 1
         return self.open_weights.get(qualification, self.open_weights.get(grade, 1))
 
-    @property
+    @cached_property
     def lightest(self) -> int:
         """The least work that a lead can be."""
         return min(1, *self.open_weights.values()) if self.open_weights else 1
@@ -104,7 +98,7 @@ class Settings:
         for name in ("skills", "languages", "tags", "territories", "holidays"):
             values[name] = tuple(values.get(name, ()))
         if manager := values.get("manager_id"):
-            values["manager_id"] = UUID(manager)
+            values["manager_id"] = id_of(manager)
         if (hours := values.get("hours")) is not None:
             values["hours"] = tuple(tuple(hours.get(day, ())) for day in DAYS)
         first = {"day": document.get("daily_cap"), "open": document.get("open_cap")}
@@ -205,7 +199,8 @@ class Agent:
 
     def has_room(self, work: int) -> bool:
         """Whether the cap on open work leaves room for that much more."""
-        return self.caps.open is None or self.open + work <= self.caps.open
+        cap = self.settings.caps.open
+        return cap is None or self.open + work <= cap
 
     def assign(self, day: str, hour: int, work: int) -> None:
         """Opens one assignment of that much work, counted in the hour of that number of the day of that key."""

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from uuid import UUID
 
@@ -28,24 +27,12 @@ from services.router.domain.peers import Peers
 __all__ = ["PARTS", "Counters", "Rotation", "shares", "split"]
 
 
-@dataclass(slots=True)
-class _Due:
-    """A representative's place among the candidates, as the fraction slack / share; `stamp` tells whether it still represents."""
+_Due = tuple[int, int, int, Peers, bool]
+"""A representative's place among the candidates: slack / share, and its rank; then the stamp by which it still represents, and whom."""
 
-    slack: int
-    share: int
-    rank: int
-    peers: Peers
-    more: bool
-    stamp: int
-
-    def __lt__(self, other: _Due) -> bool:
-        mine, theirs = self.slack * other.share, other.slack * self.share
-        return mine < theirs or (mine == theirs and self.rank < other.rank)
-
-    @property
-    def outdated(self) -> bool:
-        return self.stamp != self.peers.stamps[self.more]
+# Two different fractions whose denominators are at most PARTS are 1 / PARTS**2 apart or more: so many times as much, cut off to integers,
+# they order as the fractions do, and are equal where those are.
+_EXACT = PARTS**2
 
 
 class Rotation:
@@ -72,7 +59,8 @@ class Rotation:
         self._cut = 0  # the rank before which those who share get a part more
         self._stamp = 0
         self._ready: list[_Due] = []
-        self._waiting: list[tuple[int, int, _Due]] = []
+        self._waiting: list[tuple[int, _Due]] = []  # each with the turn of its release
+        self._moved: list[tuple[Peers, bool]] = []  # whose representatives are to be placed anew
         self._stale = True
         self._arrange([one.difference for one in counters])
 
@@ -106,29 +94,43 @@ class Rotation:
 
     def share(self, agent_id: UUID) -> int:
         """PARTS of the next turn that the agent is entitled to; 0 for one who takes no part in it."""
-        self._split()
-        return self._share(self.ranks[agent_id])
+        if self._stale:
+            self._split()
+        rank = self.ranks[agent_id]
+        return self._peers[rank].share + (rank < self._cut) if self._shares[rank] else 0
 
     def next(self) -> UUID | None:
         """Whose turn it is, or None where nobody is eligible. Asking changes nothing."""
         if not self._eligible:
             return None
-        self._split()
-        if self._ready:
-            return self._ids[self._ready[0].rank]
+        if self._stale:
+            self._split()
+        while self._moved:
+            self._place(*self._moved.pop())
+        ready, waiting, turn = self._ready, self._waiting, self._turns + 1
+        while waiting and waiting[0][0] <= turn:
+            heappush(ready, heappop(waiting)[1])
+        while ready:
+            _, rank, stamp, peers, more = ready[0]
+            if peers.stamps[more] == stamp:
+                return self._ids[rank]
+            heappop(ready)  # it represents no more
         # No candidate: possible only after the eligible set changed. The same order, over all.
-        return self._ids[min(due for _, _, due in self._waiting if not due.outdated).rank]
+        return self._ids[min(due for _, due in waiting if due[3].stamps[due[4]] == due[2])[1]]
 
     def take(self, agent_id: UUID) -> None:
         """Gives the agent a turn: all who are eligible accrue their share of it, the agent has received one more."""
-        self._split()
+        if self._stale:
+            self._split()
         rank = self.ranks[agent_id]
+        peers, receives, more = self._peers[rank], self._receives[rank], rank < self._cut
         self._turns += 1
         self._received[rank] += 1
-        self._add(rank, -PARTS)
-        if self._receives[rank]:
-            self._place(self._peers[rank], more=rank < self._cut)
-        self._release()
+        peers.add(self._positions[rank], -PARTS, receives=receives)
+        # Placed when the next turn is asked for: whoever only hears of turns that others gave places once for many.
+        if receives and peers.stamps[more]:
+            peers.stamps[more] = 0
+            self._moved.append((peers, more))
 
     def give_back(self, agent_id: UUID) -> None:
         """Undoes a turn of the agent: it has received one less, and all who are eligible lose a turn's share.
@@ -139,7 +141,8 @@ class Rotation:
         rank = self.ranks[agent_id]
         if not self._received[rank]:
             raise ValueError(f"agent {agent_id} has received no turn that could be given back")
-        self._split()
+        if self._stale:
+            self._split()
         self._turns -= 1
         self._received[rank] -= 1
         self._add(rank, PARTS)
@@ -204,11 +207,10 @@ class Rotation:
         self._peers[rank].add(self._positions[rank], parts, receives=self._receives[rank])
 
     def _owed(self, rank: int) -> int:
-        owed = self._peers[rank].owed(self._positions[rank], sharing=self._shares[rank])
-        return owed + self._turns * self._share(rank) if self._turns else owed
-
-    def _share(self, rank: int) -> int:
-        return self._peers[rank].share + (rank < self._cut) if self._shares[rank] else 0
+        peers, position = self._peers[rank], self._positions[rank]
+        if not self._shares[rank]:
+            return peers.own[position]
+        return peers.owed(position) + self._turns * (peers.share + (rank < self._cut))
 
     def _settle(self) -> None:
         """Books what accrued, so that shares may change."""
@@ -221,10 +223,8 @@ class Rotation:
 
     def _split(self) -> None:
         """Computes shares and order for the eligible set as it is now, once; they are not touched until it changes."""
-        if not self._stale:
-            return
         self._stale = False
-        self._ready, self._waiting = [], []
+        self._ready, self._waiting, self._moved = [], [], []
         if not self._sharing:
             return
         left = PARTS
@@ -235,44 +235,26 @@ class Rotation:
         self._cut = self._sharing[left]  # fewer parts are left over than there are floors
         for peers in present:
             peers.cut_at(self._cut)
-            if peers.cut:
-                self._place(peers, more=True)
-            if peers.cut < len(peers.ranks):
-                self._place(peers, more=False)
+            peers.stamps = [0, 0]
+            self._moved += [(peers, True)] if peers.cut else []
+            self._moved += [(peers, False)] if peers.cut < len(peers.ranks) else []
 
-    def _release_turn(self, due: _Due) -> int:
-        """The first turn, counted from the last change of the eligible set, with (2n - 2) * s >= PARTS."""
-        # The slack is (2n - 3) * PARTS - (2n - 2) * s without what accrues.
-        scale = 2 * len(self._sharing) - 2
-        if scale == 0:  # a pool of one: it is always that one's turn
-            return 1
-        return -(((scale - 2) * PARTS - due.slack) // (scale * due.share))
-
-    def _due(self, peers: Peers, *, more: bool) -> _Due | None:
+    def _place(self, peers: Peers, more: bool) -> None:
+        """Gives the representative its place, from the first turn on, counted from the last change of the eligible set, in which it is a
+        candidate: the first with (2n - 2) * s >= PARTS."""
         self._stamp += 1
         peers.stamps[more] = self._stamp
         found = peers.first(more=more)
         if found is None:
-            return None
-        owed, rank = found
-        scale = 2 * len(self._sharing) - 2
-        return _Due((scale - 1) * PARTS - scale * owed, peers.share + more, rank, peers, more, self._stamp)
-
-    def _place(self, peers: Peers, *, more: bool) -> None:
-        due = self._due(peers, more=more)
-        if due is None:
             return
-        turn = self._release_turn(due)
+        owed, rank = found
+        share, scale = peers.share + more, 2 * len(self._sharing) - 2
+        slack = (scale - 1) * PARTS - scale * owed  # (2n - 3) * PARTS - (2n - 2) * s without what accrues
+        due = slack * _EXACT // share, rank, self._stamp, peers, more
+        turn = (
+            -(((scale - 2) * PARTS - slack) // (scale * share)) if scale else 1
+        )  # in a pool of one it is always that one's turn
         if turn <= self._turns + 1:
             heappush(self._ready, due)
         else:
-            heappush(self._waiting, (turn, due.stamp, due))
-
-    def _release(self) -> None:
-        """Makes candidates of those whose turn of release is the next one, and drops what is outdated on top."""
-        while self._waiting and self._waiting[0][0] <= self._turns + 1:
-            _, _, due = heappop(self._waiting)
-            if not due.outdated:
-                heappush(self._ready, due)
-        while self._ready and self._ready[0].outdated:
-            heappop(self._ready)
+            heappush(self._waiting, (turn, due))

@@ -92,9 +92,20 @@ def test_a_rule_that_asks_a_failed_definition_fails_with_its_reason() -> None:
         None,
         "`huge` cannot be evaluated: `large` cannot be evaluated: `budget` is not a number",
     )
-    assert RuleSet([rule]).search(extended, failed) == (None, (0,))
-    assert RuleSet([rule]).search({**extended, "country": "DE"}, failed) == (0, ())
+    several = RuleSet([rule], define)
+    assert several.search({"budget": "much", "company_size": 10}) == (None, (0,))
+    assert several.search({"budget": "much", "company_size": 10, "country": "DE"}) == (0, ())
     assert define.examine({"company_size": 10})[1] == {}
+
+
+@pytest.mark.parametrize("facts", [{"budget": 9, "company_size": 10}, {"budget": 9}, {"company_size": 10}, {"large": True}, {}])
+def test_definitions_are_judged_on_the_way(facts: dict[str, object]) -> None:
+    define = Definitions(
+        {"large": "budget > 5", "huge": "large && company_size > 9"}, VOCABULARY.plus({"company_size": Kind.NUMBER})
+    )
+    rules = [compile_rule(text, define.vocabulary) for text in ("huge", "large", "!large", "known(large) || budget > 1")]
+    extended = define.extend(facts)
+    assert RuleSet(rules, define).matching(facts) == [place for place, rule in enumerate(rules) if rule(extended)]
 
 
 def test_where_nothing_fails_nothing_more_is_evaluated() -> None:

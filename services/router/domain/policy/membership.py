@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from services.router.domain.agent import id_of
 from services.router.domain.policy.document import agent_id
 from services.router.domain.policy.facts import Profile
 from services.router.domain.policy.shape import nearby
 from services.router.domain.policy.values import Listed, Member, Policy, Pool
+from shared.ids import id_of
 from shared.rules import Problem
 from shared.rules.definitions import escape
 

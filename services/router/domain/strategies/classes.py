@@ -7,24 +7,22 @@ kept in the sums.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
 from typing import Any
 from uuid import UUID
 
-from services.router.domain.agent import id_of
 from services.router.domain.rotation import PARTS, Counters, split
 from services.router.domain.strategies.registry import make
 from services.router.domain.strategies.requirement_class import Changes, MemberSets, RequirementClass
 from services.router.domain.strategies.standings import Standings
 from services.router.domain.strategies.strategy import Plan, Way
+from shared.ids import id_of
 
 EVERYONE = 0
 _MOST = 256
 _MOST_BORROWED = PARTS
 _REMEMBERED_CHANGES = 1_024
-_NOBODY = nullcontext()
 
 
 class Part(IntEnum):
@@ -35,16 +33,19 @@ class Part(IntEnum):
     RECEIVES = 2
 
 
+_NONE, _EARNS, _RECEIVES = Part  # looked up once: an enumeration finds its members by a function
+
+
 class Classes:
     """Made with the class of everyone, which goes on with `carried`; nobody may receive at first."""
 
     def __init__(self, way: Way, standings: Standings, carried: Mapping[UUID, Counters]) -> None:
         self._way, self._standings = way, standings
         self._sets = MemberSets(standings.members)
-        self._parts = [Part.NONE] * len(standings.members)  # by rank
+        self._parts = [_NONE] * len(standings.members)  # by rank
         self._changes = Changes(max(_REMEMBERED_CHANGES, len(standings.members)))  # a large class is not looked through for a few
         self.everyone = self._new(standings.members, carried, {})
-        self._follows = self.everyone.strategy.follows_standings
+        self.everyone.number = EVERYONE
         self._of_member: dict[UUID, list[RequirementClass]] = {}
         self._classes: dict[int, RequirementClass] = {}
         self._numbers: dict[frozenset[UUID], int] = {self.everyone.members: EVERYONE}
@@ -63,7 +64,7 @@ class Classes:
     def receiving(self) -> tuple[UUID, ...]:
         """Those who may receive, by id. O(n)."""
         members = zip(self._standings.members, self._parts, strict=True)
-        return tuple(agent_id for agent_id, part in members if part is Part.RECEIVES)
+        return tuple(agent_id for agent_id, part in members if part is _RECEIVES)
 
     def with_member(self, agent_id: UUID) -> Iterator[RequirementClass]:
         yield self.everyone
@@ -81,15 +82,13 @@ class Classes:
             self._changes.add(rank)
 
     def refresh(self, agent_id: UUID) -> None:
-        """The member's standing changed: told to those strategies only that ask for it."""
-        if self._follows:
-            self.everyone.strategy.refresh(agent_id)
-            self._changes.add(self._standings[agent_id].rank)
+        """The member's standing changed: to be told where the strategy follows standings."""
+        self.everyone.strategy.refresh(agent_id)
+        self._changes.add(self._standings.by_id[agent_id].rank)
 
-    def settle(self, agent_id: UUID) -> None:
-        """What the pool owes the member changed, and its standing with it."""
+    def forget_draft(self) -> None:
+        """What the pool owes to somebody changed, and so what a new class begins with."""
         self._draft = None
-        self.refresh(agent_id)
 
     def of(self, among: frozenset[UUID] | None) -> RequirementClass:
         """The class of these members (None: everyone), as it stands."""
@@ -102,10 +101,9 @@ class Classes:
             self._draft = self._seed(among)
         return self._up_to_date(self._draft)
 
-    def name(self, among: frozenset[UUID] | None) -> int | str:
+    def name(self, held: RequirementClass) -> int | str:
         """A class's number; of one that is not kept yet, its members as text."""
-        number = EVERYONE if among is None else self._numbers.get(among)
-        return self._sets.to_text(among or ()) if number is None else number
+        return self._sets.to_text(held.members) if held.number is None else held.number
 
     def named(self, name: int | str) -> RequirementClass:
         """The reverse of `name`. Raises KeyError for a number that there is not (any more)."""
@@ -113,25 +111,29 @@ class Classes:
 
     def keep(self, held: RequirementClass) -> int:
         """Numbers a class, where it is not numbered yet; returns its number."""
-        if held.members not in self._numbers:
-            self._last_number += 1
-            self._add(self._last_number, held)
-            self._draft = None
-            if len(self._classes) > _MOST:
-                self._drop(min(self._classes, key=lambda number: self._classes[number].used or self._standings.taken + 1))
-        return self._numbers[held.members]
+        if held.number is not None:
+            return held.number
+        self._last_number += 1
+        self._add(self._last_number, held)
+        self._draft = None
+        if len(self._classes) > _MOST:
+            self._drop(min(self._classes, key=lambda number: self._classes[number].used or self._standings.taken + 1))
+        return self._last_number
 
     def counters(self, agent_id: UUID) -> Counters | None:
         """A member's, over all classes; None where the strategy keeps none of it."""
         found = self.everyone.strategy.counters(agent_id)  # which began with no seeds
         if found is None:
             return None
+        classes, past = self._of_member.get(agent_id), self._past.get(agent_id)
+        if not classes and not past:
+            return found
         entitled, received = found
-        for held in self._of_member.get(agent_id, ()):
+        for held in classes or ():
             if kept := held.strategy.counters(agent_id):
                 entitled += kept.entitled - held.seeds.get(agent_id, 0)
                 received += kept.received
-        if past := self._past.get(agent_id):
+        if past:
             entitled, received = entitled + past.entitled, received + past.received
         return Counters(entitled, received)
 
@@ -175,10 +177,10 @@ class Classes:
     def _apply(self, ranks: Iterable[int], held: RequirementClass) -> None:
         parts, members, strategy = self._parts, self._standings.members, held.strategy
         for rank in ranks:
-            if parts[rank] is Part.RECEIVES:
+            if parts[rank] is _RECEIVES:
                 strategy.admit(members[rank])
             else:
-                strategy.withdraw(members[rank], earning=parts[rank] is Part.EARNS)
+                strategy.withdraw(members[rank], earning=parts[rank] is _EARNS)
 
     def _seed(self, members: frozenset[UUID]) -> RequirementClass:
         """A class that begins with what the pool owes its members, in proportion to each other.
@@ -201,17 +203,18 @@ class Classes:
         strategy = make(Plan(self._way, ordered, self._standings, make, carried))
         ranks = [self._standings[agent_id].rank for agent_id in ordered]
         held = RequirementClass(frozenset(ordered), frozenset(ranks), strategy, seeds, self._changes.number)
-        self._apply([rank for rank in ranks if self._parts[rank] is not Part.NONE], held)
+        self._apply([rank for rank in ranks if self._parts[rank] is not _NONE], held)
         return held
 
     def _add(self, number: int, held: RequirementClass) -> None:
-        self._classes[number] = held
+        self._classes[number], held.number = held, number
         self._numbers[held.members] = number
         for agent_id in held.members:
             self._of_member.setdefault(agent_id, []).append(held)
 
     def _drop(self, number: int) -> None:
         held = self._classes.pop(number)
+        held.number = None
         del self._numbers[held.members]
         for agent_id in held.members:
             self._of_member[agent_id].remove(held)
@@ -226,23 +229,6 @@ class Classes:
             "counters": to_document(held.kept),
             "used": held.used,
         }
-
-
-def sitting_out(of: RequirementClass, without: Collection[UUID]) -> AbstractContextManager[None]:
-    """Takes members out of a class for one turn."""
-    return _sitting_out(of, without) if without else _NOBODY
-
-
-@contextmanager
-def _sitting_out(of: RequirementClass, without: Collection[UUID]) -> Iterator[None]:
-    out = sorted(one for one in without if one in of.members and of.strategy.is_eligible(one))
-    for agent_id in out:
-        of.strategy.withdraw(agent_id)
-    try:
-        yield
-    finally:
-        for agent_id in out:
-            of.strategy.admit(agent_id)
 
 
 def to_document(counters: Mapping[UUID, Counters]) -> dict[str, list[int]]:

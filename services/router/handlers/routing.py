@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,9 @@ from services.router.handlers.work import Work
 from shared.contracts.envelope import Message
 from shared.contracts.events import LeadScored
 from shared.db.uow import UnitOfWork
+
+SENT_AT_ONCE = 100  # leads: their rows are stored while the next ones are decided
+TURN = 5  # leads, between which the loop turns: a statement takes the server as long as we need for some ten
 
 
 async def route_leads(messages: Sequence[Message[LeadScored]], uow: UnitOfWork) -> None:
@@ -31,10 +35,14 @@ async def route_leads(messages: Sequence[Message[LeadScored]], uow: UnitOfWork) 
     pools |= {lead.queued.pool for lead in leads.values() if lead.queued}
     work.desk.busy = await store.pools_with_queue(uow, pools)
     await work.learn_owners(fresh.values(), pools)
-    for message in messages:
+    for n, message in enumerate(messages, 1):
         lead = leads[message.lead_id]
         if lead.status != "erased":
             _route(work, lead, message, matches[message.lead_id])
+        if n % SENT_AT_ONCE == 0:
+            await work.send()
+        if n % TURN == 0:
+            await asyncio.sleep(0)  # what was sent goes on
     await work.write()
     if work.desk.busy:
         await drain(work, work.desk.busy, messages[0].as_cause)

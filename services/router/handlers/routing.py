@@ -31,7 +31,7 @@ async def route_leads(messages: Sequence[Message[LeadScored]], uow: UnitOfWork) 
     fresh = {message.lead_id: take_score(Case(message.lead_id), message) for message in messages}
     matches = {id: work.desk.match(lead) for id, lead in fresh.items()}
     pools = {match.pool for match in matches.values()}
-    leads = await work.lock_around(matches, pools=pools)
+    leads = await work.lock_around(matches, pools=pools, new=fresh)
     pools |= {lead.queued.pool for lead in leads.values() if lead.queued}
     work.desk.busy = await store.pools_with_queue(uow, pools)
     await work.learn_owners(fresh.values(), pools)

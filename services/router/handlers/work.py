@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -84,9 +85,14 @@ class Work:
             self._memory.put_back(id, state)
 
     async def lock_around(
-        self, ids: Iterable[UUID], *, pools: Iterable[str] = (), agents: Iterable[UUID] = ()
+        self,
+        ids: Iterable[UUID],
+        *,
+        pools: Iterable[str] = (),
+        agents: Iterable[UUID] = (),
+        new: Mapping[UUID, Case] = MappingProxyType({}),
     ) -> dict[UUID, Case]:
-        """Locks the groups that may have to do with these leads, then the leads, of which those that are not known are new.
+        """Locks the groups that may have to do with these leads, then the leads: see `leads`.
 
         Read without a lock where the leads are; read again under it. Raises Transient where one moved to another group meanwhile.
         """
@@ -96,7 +102,7 @@ class Work:
         names = {*pools}.union(*(self._pools_around(lead) for lead in found.values()))
         groups = {self.active.group_of_pool[name] for name in names if name in self.active.group_of_pool}
         await self.lock(groups | self.groups_of_agents(agents))
-        leads = await self.leads(wanted)
+        leads = await self.leads(wanted, new)
         await self.learn_others(leads.values())
         return leads
 
@@ -144,13 +150,14 @@ class Work:
                 state.apply(entry)
         return state
 
-    async def leads(self, ids: Iterable[UUID]) -> dict[UUID, Case]:
-        """These leads, with the rows of those that are known locked. The others are new, and will be written."""
+    async def leads(self, ids: Iterable[UUID], new: Mapping[UUID, Case] = MappingProxyType({})) -> dict[UUID, Case]:
+        """These leads, with the rows of those that are known locked. The others are new, as they are in `new` or blank, and are written
+        once something happens to them."""
         wanted = list(ids)
         found = await store.lock_leads(self.uow, wanted)
         for id in wanted:
             if id not in found:
-                found[id] = Case(id)
+                found[id] = new.get(id) or Case(id)
                 self.desk.add(found[id])
         return found
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
 
-from asyncpg.pgproto.pgproto import UUID as DriverUUID
+from shared.ids import id_from
 
 DRAWN = 256  # ids whose entropy is drawn at once
 
@@ -60,9 +60,7 @@ def uuid7_from(stamp: int, entropy: int) -> UUID:
     """A version 7 UUID of a 60-bit time stamp (48 bits of milliseconds, 12 of their fraction) and 62 bits of entropy."""
     high = (stamp >> 12) << 16 | 0x7000 | (stamp & 0xFFF)
     low = (0b10 << 62) | (entropy & ((1 << 62) - 1))
-    # The driver's own kind of UUID, as it reads them too: made, compared, hashed and sent to the database in a fraction of the time.
-    made: UUID = DriverUUID(((high << 64) | low).to_bytes(16))
-    return made
+    return id_from(((high << 64) | low).to_bytes(16))
 
 
 def uuid7_floor(at: datetime) -> UUID:

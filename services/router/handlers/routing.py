@@ -16,8 +16,8 @@ from shared.contracts.envelope import Message
 from shared.contracts.events import LeadScored
 from shared.db.uow import UnitOfWork
 
-SENT_AT_ONCE = 100  # leads: their rows are stored while the next ones are decided
-TURN = 5  # leads, between which the loop turns: a statement takes the server as long as we need for some ten
+SENT_AT_ONCE = 125  # leads: their rows are stored while the next ones are decided
+TURN = 10  # leads, between which the loop turns, so that what was sent goes on: the server stores some twenty rows meanwhile
 
 
 async def route_leads(messages: Sequence[Message[LeadScored]], uow: UnitOfWork) -> None:
@@ -42,7 +42,7 @@ async def route_leads(messages: Sequence[Message[LeadScored]], uow: UnitOfWork) 
         if n % SENT_AT_ONCE == 0:
             await work.send()
         if n % TURN == 0:
-            await asyncio.sleep(0)  # what was sent goes on
+            await asyncio.sleep(0)
     await work.write()
     if work.desk.busy:
         await drain(work, work.desk.busy, messages[0].as_cause)

@@ -9,7 +9,6 @@ reader drops what is not above the last it saw. `causationid` is the event or re
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Generic, NamedTuple, TypeVar
 from uuid import UUID
@@ -18,6 +17,7 @@ import msgspec
 
 from shared.contracts.events import REGISTRY, Event, type_name
 from shared.errors import Permanent
+from shared.ids import id_from
 
 E = TypeVar("E", bound=Event, covariant=True)
 MAX_EVENT_BYTES = 256 * 1024
@@ -48,8 +48,7 @@ class Received(NamedTuple):
     value: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(NamedTuple):
     """Why an event is emitted: the id of the event or request before it, and the trace it belongs to."""
 
     id: str
@@ -146,10 +145,12 @@ def unpack(record: Received) -> Message[Event]:
         raise Unreadable(f"{record.headers.get('ce_type')}: {error}") from error
     if record.key != _key(data.lead_id):
         raise Unreadable("the key is not the lead's id")
+    # Whoever handles it looks up, compares and stores the id many times.
+    msgspec.structs.force_setattr(data, "lead_id", id_from(data.lead_id.bytes))
     if sequence < 1:
         raise Unreadable("ce_sequence must be 1 or more")
     return Message(
-        id=attributes.id,
+        id=id_from(attributes.id.bytes),
         topic=record.topic,
         source=attributes.source,
         time=attributes.time,

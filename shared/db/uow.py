@@ -27,7 +27,7 @@ from shared.clock import Clock
 from shared.contracts.envelope import Cause, Outgoing, pack
 from shared.contracts.events import Event
 from shared.db.faults import is_world, translated
-from shared.errors import OutcomeUnknown, Permanent
+from shared.errors import OutcomeUnknown, Permanent, Transient
 
 _encode = msgspec.json.Encoder().encode
 T = TypeVar("T")
@@ -58,7 +58,7 @@ class Database:
                     yield uow
                     await uow._commit()
                 except BaseException:
-                    await _abandon(connection, driver)
+                    await uow._abandon()
                     raise
         uow._settled()
 
@@ -76,20 +76,26 @@ class UnitOfWork:
         self._database = database
         self._connection = connection
         self._driver = driver
+        self._sent: asyncio.Task[None] | None = None
         self._outbox: list[Outgoing] = []
+        self._told = False
         self._after: list[Callable[[], None]] = []
 
     async def fetch(self, sql: str, *args: object) -> list[Row]:
+        await self._answered()
         return await self._driver.fetch(sql, *args)  # type: ignore[no-any-return]
 
     async def fetchrow(self, sql: str, *args: object) -> Row | None:
+        await self._answered()
         return await self._driver.fetchrow(sql, *args)  # type: ignore[no-any-return]
 
     async def fetchval(self, sql: str, *args: object) -> Any:
+        await self._answered()
         return await self._driver.fetchval(sql, *args)
 
     async def execute(self, sql: str, *args: object) -> str:
         """Runs a statement; returns PostgreSQL's command tag, such as `UPDATE 3`."""
+        await self._answered()
         return str(await self._driver.execute(sql, *args))
 
     async def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -97,10 +103,20 @@ class UnitOfWork:
 
         `jsonb` columns take JSON text (`to_json`). For rows that may be there already use INSERT … ON CONFLICT instead.
         """
-        await self._driver.copy_records_to_table(table, schema_name=self.service, columns=columns, records=rows)
+        await self._answered()
+        await self._copy(table, columns, rows)
+
+    def send(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, conflict: str | None = None) -> None:
+        """Like `insert`, but without waiting: the server stores the rows while the caller works on, and lets the loop turn now and then.
+
+        Rows are stored in the order in which they were sent. Whatever is asked of the database next, and the commit, waits for them and
+        raises what went wrong: Transient with the words of `conflict` where a row was there already.
+        """
+        self._sent = asyncio.create_task(self._store(self._sent, table, columns, rows, conflict))
 
     async def run(self, statement: Executable) -> CursorResult[Any]:
         """Runs a SQLAlchemy Core statement: for routes that build their query from filters."""
+        await self._answered()
         return await self._connection.execute(statement)
 
     def emit(self, event: Event, *, sequence: int, cause: Cause) -> UUID:
@@ -123,6 +139,13 @@ class UnitOfWork:
         )
         return id
 
+    def send_events(self) -> None:
+        """Sends what was emitted so far, as `send` does; the rows of its leads were locked, or sent, before. Else the commit does it."""
+        if self._outbox:
+            emitted, self._outbox = self._outbox, []
+            self._told = True
+            self.send("outbox", Outgoing._fields, emitted)
+
     def memory(self, kind: type[T]) -> T:
         """What this process remembers of that kind. It must be checked against the database under a lock before it is believed."""
         found = self._database.memory.get(kind)
@@ -135,9 +158,9 @@ class UnitOfWork:
         self._after.append(action)
 
     async def _commit(self) -> None:
-        if self._outbox:
-            # The last statement before COMMIT: ids are drawn while the leads' locks are held, so their order is the leads' order.
-            await self.insert("outbox", Outgoing._fields, self._outbox)
+        # The last statement before COMMIT: ids are drawn while the leads' locks are held, so their order is the leads' order.
+        self.send_events()
+        await self._answered()
         try:
             outcome = await self._driver.execute("COMMIT")
         except Exception as error:
@@ -152,8 +175,46 @@ class UnitOfWork:
         actions, self._after = self._after, []
         for action in actions:
             action()
-        if self._outbox:
+        if self._told:
             self._database.committed()
+
+    async def _copy(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        await self._driver.copy_records_to_table(table, schema_name=self.service, columns=columns, records=rows)
+
+    async def _store(
+        self,
+        before: asyncio.Task[None] | None,
+        table: str,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        conflict: str | None,
+    ) -> None:
+        if before:
+            await before  # and after a failure nothing more is stored
+        try:
+            await self._copy(table, columns, rows)
+        except asyncpg.UniqueViolationError as error:
+            if conflict is None:
+                raise
+            raise Transient(conflict) from error
+
+    async def _answered(self) -> None:
+        """Waits until all that was sent is stored: the server works on one statement at a time."""
+        if self._sent:
+            sent, self._sent = self._sent, None
+            await sent
+
+    async def _abandon(self) -> None:
+        """Rolls back; a connection that cannot is thrown away, so that no lock outlives the work."""
+        try:
+            if self._sent:
+                self._sent.cancel()
+                await asyncio.gather(self._sent, return_exceptions=True)
+            await asyncio.shield(asyncio.wait_for(self._driver.execute("ROLLBACK"), timeout=2))
+        except BaseException:  # noqa: BLE001 - whatever is wrong, the connection must not go back into the pool
+            self._driver.terminate()
+            with contextlib.suppress(Exception):
+                await self._connection.invalidate()
 
 
 def to_json(value: object) -> str:
@@ -174,16 +235,6 @@ async def _alive(connection: AsyncConnection) -> asyncpg.Connection:
         if not driver.is_closed():
             return driver
         await connection.invalidate()
-
-
-async def _abandon(connection: AsyncConnection, driver: asyncpg.Connection) -> None:
-    """Rolls back; a connection that cannot is thrown away, so that no lock outlives the work."""
-    try:
-        await asyncio.shield(asyncio.wait_for(driver.execute("ROLLBACK"), timeout=2))
-    except BaseException:  # noqa: BLE001 - whatever is wrong, the connection must not go back into the pool
-        driver.terminate()
-        with contextlib.suppress(Exception):
-            await connection.invalidate()
 
 
 def _engine(dsn: str, pool_size: int) -> AsyncEngine:

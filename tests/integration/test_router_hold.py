@@ -18,6 +18,7 @@ from services.router.handlers import attendance
 from services.router.handlers.queue import found_by_net
 from shared.contracts.envelope import Cause
 from shared.contracts.events import LeadAssigned
+from shared.db.uow import UnitOfWork
 from shared.telemetry import METRICS, new_traceparent
 from tests.support.checks import router_violations
 from tests.support.installation import Installation
@@ -333,7 +334,11 @@ async def test_no_lead_is_behind_one_that_came_later_than_its_bound(office: Offi
     for lead in leads(150):
         points, at = random.randint(-50, 300), since + timedelta(seconds=random.uniform(0, 30 * 86_400))
         rows.append(Queued(lead, "p", None, points, at, rank_of(points, at, ageing)))
-    await office.do(lambda uow: store.insert_queue(uow, rows))
+
+    async def wait(uow: UnitOfWork) -> None:
+        store.send_queue(uow, rows)
+
+    await office.do(wait)
     await _is_bounded(office, rows, ageing)
     for ageing in random.sample([1, 2, 10, 60, 500], 2):
         await _activate(office, agent, ageing)

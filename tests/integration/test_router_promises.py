@@ -10,7 +10,7 @@ import pytest
 
 from services.router.handlers import answers, explaining
 from services.router.handlers.answers import By
-from services.router.handlers.work import rules_failed
+from services.router.handlers.writing import rules_failed
 from shared.contracts.envelope import Cause
 from shared.contracts.events import AssignmentEnded, LeadAssigned, SlaBreached, SlaWarned
 from shared.telemetry import new_traceparent

@@ -236,6 +236,82 @@ async def test_a_database_that_is_away_is_transient(installation: Installation) 
         await through.close()
 
 
+# -- Rows that are stored while the work goes on -----------------------------------------------------------------------------
+
+
+def probes(count: int) -> list[tuple[UUID]]:
+    return [(ids.uuid7(),) for _ in range(count)]
+
+
+async def test_rows_that_were_sent_are_stored_in_order_and_seen_by_what_is_asked_next(
+    database: Database, admin: asyncpg.Connection
+) -> None:
+    rows = probes(30)
+    async with database.begin() as uow:
+        for n in range(3):
+            uow.send("probe", ("lead_id",), rows[n * 10 : n * 10 + 10])
+        seen = await uow.fetch("SELECT lead_id FROM scoring.probe ORDER BY n")
+        assert [(row["lead_id"],) for row in seen] == rows
+        uow.send("probe", ("lead_id",), probes(5))
+        uow.emit(scored(ids.uuid7()), sequence=1, cause=CAUSE)
+        uow.send_events()
+        uow.emit(scored(ids.uuid7()), sequence=1, cause=CAUSE)
+    assert (await count(admin), await count(admin, "scoring.outbox")) == (35, 2)
+
+
+@pytest.mark.parametrize("asks", [True, False])
+@pytest.mark.parametrize(("conflict", "raised"), [("somebody was first", Transient), (None, Permanent)])
+async def test_rows_that_cannot_be_stored_fail_the_work_and_nothing_is_sent_after_them(
+    database: Database, admin: asyncpg.Connection, conflict: str | None, raised: type[Exception], asks: bool
+) -> None:
+    done: list[str] = []
+    twice = probes(1) * 2
+
+    async def work() -> None:
+        async with database.begin() as uow:
+            uow.after_commit(lambda: done.append("after"))
+            uow.send("probe", ("lead_id",), probes(1))
+            uow.send("inbox", ("event_id",), twice, conflict=conflict)
+            uow.send("probe", ("lead_id",), probes(1))
+            if asks:
+                await uow.execute("SELECT 1")
+                done.append("asked")
+
+    with pytest.raises(raised, match=conflict or "duplicate key"):
+        await work()
+    assert (done, await count(admin), await count(admin, "scoring.inbox")) == ([], 0, 0)
+    async with database.begin() as uow:
+        uow.send("inbox", ("event_id",), twice[:1])
+    assert await count(admin, "scoring.inbox") == 1
+
+
+async def test_work_that_fails_or_is_cancelled_while_rows_are_under_way_leaves_nothing(
+    database: Database, admin: asyncpg.Connection
+) -> None:
+    chance = random.Random(5)
+
+    async def work() -> None:
+        async with database.begin() as uow:
+            for _ in range(3):
+                uow.send("probe", ("lead_id",), probes(200))
+                await asyncio.sleep(chance.random() * 0.001)
+            raise ZeroDivisionError
+
+    cancelled = 0
+    for _ in range(100):
+        task = asyncio.create_task(work())
+        await asyncio.wait({task}, timeout=chance.random() * 0.006)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, ZeroDivisionError):
+            await task
+        cancelled += task.cancelled()
+    assert cancelled > 10
+    assert database._engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+    async with database.begin() as uow:
+        uow.send("probe", ("lead_id",), probes(1))
+    assert await count(admin) == 1
+
+
 # -- Over HTTP -----------------------------------------------------------------------------------------------------------------
 
 router = APIRouter()

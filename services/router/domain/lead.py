@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -15,8 +16,7 @@ _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _HOUR = 3_600_000  # milliseconds
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """A lead as a decision asks for it. `scored` is what else scoring found: fit, engagement, letter, number, thresholds."""
 
     lead_id: UUID
@@ -24,11 +24,10 @@ class View:
     points: int
     grade: str
     qualification: str
-    scored: Mapping[str, Any] = field(default_factory=dict)
+    scored: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """An open assignment. `turn` is the requirement class that it was a turn of, None where it was none; `group` is where it was made."""
 
     id: UUID
@@ -45,7 +44,7 @@ class Held:
 
     def taken_on(self, at: datetime) -> Held:
         """The assignment, accepted at that moment."""
-        return replace(self, accepted_at=at)
+        return self._replace(accepted_at=at)
 
 
 class Queued(NamedTuple):

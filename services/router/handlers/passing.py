@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from services.router import store
 from services.router.domain.desk import pass_time
 from services.router.handlers.queue import write_and_drain
-from services.router.handlers.work import PASSING, Work
+from services.router.handlers.work import Work
+from services.router.handlers.writing import PASSING
 from shared.db.uow import UnitOfWork
 from shared.timers import Due
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ from shared.contracts.envelope import Message
 from shared.contracts.events import LeadScored
 from shared.db.uow import UnitOfWork
 
+SENT_AT_ONCE = 125  # leads: their rows are stored while the next ones are decided
+TURN = 10  # leads, between which the loop turns, so that what was sent goes on: the server stores some twenty rows meanwhile
+
 
 async def route_leads(messages: Sequence[Message[LeadScored]], uow: UnitOfWork) -> None:
     """Decides a batch of scored leads, in the batch's order.
@@ -27,14 +31,18 @@ async def route_leads(messages: Sequence[Message[LeadScored]], uow: UnitOfWork) 
     fresh = {message.lead_id: take_score(Case(message.lead_id), message) for message in messages}
     matches = {id: work.desk.match(lead) for id, lead in fresh.items()}
     pools = {match.pool for match in matches.values()}
-    leads = await work.lock_around(matches, pools=pools)
+    leads = await work.lock_around(matches, pools=pools, new=fresh)
     pools |= {lead.queued.pool for lead in leads.values() if lead.queued}
     work.desk.busy = await store.pools_with_queue(uow, pools)
     await work.learn_owners(fresh.values(), pools)
-    for message in messages:
+    for n, message in enumerate(messages, 1):
         lead = leads[message.lead_id]
         if lead.status != "erased":
             _route(work, lead, message, matches[message.lead_id])
+        if n % SENT_AT_ONCE == 0:
+            await work.send()
+        if n % TURN == 0:
+            await asyncio.sleep(0)
     await work.write()
     if work.desk.busy:
         await drain(work, work.desk.busy, messages[0].as_cause)

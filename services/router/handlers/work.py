@@ -9,40 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid5
 
-from prometheus_client import Counter
-
 from services.router import store
-from services.router.domain import Entry, GroupState
-from services.router.domain.desk import ActivePolicy, Assigned, Desk, Happening, Record, due
+from services.router.domain import GroupState
+from services.router.domain.desk import ActivePolicy, Desk
 from services.router.domain.lead import Case
 from services.router.domain.strategies import Key, keys_of
 from services.router.handlers.calendars import agents_with_days_off
 from services.router.handlers.memory import Memory, active_policy
-from services.router.handlers.rows import decision_row
-from services.router.handlers.telling import count_told, event_of
-from shared.contracts.events import Event
+from services.router.handlers.writing import Writer
 from shared.db.uow import UnitOfWork
 from shared.errors import Transient
-from shared.telemetry import METRICS
-from shared.timers import Timer, drop_timers, set_timers
+from shared.timers import Timer, set_timers
 
 SNAPSHOT_EVERY = 5_000  # ledger entries: some tenths of a second to fold, and a snapshot of a large group takes as long
 READ_ON = 100  # entries that were there to be read ahead: meanwhile others will have written more
-PASSING = "lead"  # the kind of the timers at which a lead must be looked at
 QUEUES = "queue"  # of those at which a group's queues must be
 LOOK_AGAIN = timedelta(days=1)  # at the latest, though time alone changes nothing
 _GROUPS = UUID("b0f4f1de-6a0c-5c0e-9d53-8f1f3c1f2a77")
-
-
-rules_failed = Counter(
-    "handoff_router_rules_failed",
-    "Rules that could not be evaluated for a lead, and so did not match, by the policy's version and the rule.",
-    ["version", "rule"],
-    registry=METRICS,
-)
 
 
 class _Locked(dict[int, GroupState]):
@@ -60,6 +47,7 @@ class Work:
         self.active = active
         self.states = _Locked()
         self.desk = Desk(active, self.states, uow.now, uow.clock.uuid7)
+        self._writer = Writer(uow, self.desk)
         self._memory = uow.memory(Memory)
         self._snapshots: dict[int, int] = {}
         self._written = False
@@ -97,9 +85,14 @@ class Work:
             self._memory.put_back(id, state)
 
     async def lock_around(
-        self, ids: Iterable[UUID], *, pools: Iterable[str] = (), agents: Iterable[UUID] = ()
+        self,
+        ids: Iterable[UUID],
+        *,
+        pools: Iterable[str] = (),
+        agents: Iterable[UUID] = (),
+        new: Mapping[UUID, Case] = MappingProxyType({}),
     ) -> dict[UUID, Case]:
-        """Locks the groups that may have to do with these leads, then the leads, of which those that are not known are new.
+        """Locks the groups that may have to do with these leads, then the leads: see `leads`.
 
         Read without a lock where the leads are; read again under it. Raises Transient where one moved to another group meanwhile.
         """
@@ -109,7 +102,7 @@ class Work:
         names = {*pools}.union(*(self._pools_around(lead) for lead in found.values()))
         groups = {self.active.group_of_pool[name] for name in names if name in self.active.group_of_pool}
         await self.lock(groups | self.groups_of_agents(agents))
-        leads = await self.leads(wanted)
+        leads = await self.leads(wanted, new)
         await self.learn_others(leads.values())
         return leads
 
@@ -157,13 +150,14 @@ class Work:
                 state.apply(entry)
         return state
 
-    async def leads(self, ids: Iterable[UUID]) -> dict[UUID, Case]:
-        """These leads, with the rows of those that are known locked. The others are new, and will be written."""
+    async def leads(self, ids: Iterable[UUID], new: Mapping[UUID, Case] = MappingProxyType({})) -> dict[UUID, Case]:
+        """These leads, with the rows of those that are known locked. The others are new, as they are in `new` or blank, and are written
+        once something happens to them."""
         wanted = list(ids)
         found = await store.lock_leads(self.uow, wanted)
         for id in wanted:
             if id not in found:
-                found[id] = Case(id)
+                found[id] = new.get(id) or Case(id)
                 self.desk.add(found[id])
         return found
 
@@ -211,51 +205,25 @@ class Work:
 
     # -- Writing
 
-    async def write(self) -> None:
-        """Writes all that the desk did since the last write, in a few multi-row statements, and emits its events.
+    async def send(self) -> None:
+        """Sends what the desk did since it last was, so that it is stored while more is decided. `write` is to follow, in the end.
 
-        Raises Transient where another unit of work knew one of the new leads first.
+        Where another unit of work knew one of the new leads first, this one fails with Transient.
         """
-        done, uow = self.desk.take_record(), self.uow
+        done = self.desk.take_record()
         self._written = True
-        timers, idle = self._moved_timers(done)
-        if done.new:
-            await store.insert_leads(uow, done.new.values())
-        if done.changed:
-            await store.update_leads(uow, done.changed.values())
         self._watched.update(self.active.group_of_pool[place.pool] for place in done.queued.values())
-        timers += self._moved_looks()
-        await self._write_groups(done.entries)
-        await self._write_places(done)
-        if done.made:
-            await store.insert_decisions(uow, [decision_row(made, self.active.policy.version) for made in done.made])
-            self._count_failures(done)
-        if timers:
-            await set_timers(uow, timers)
-        if idle:
-            await drop_timers(uow, PASSING, idle)
-        self._emit(done)
+        await self._writer.send(done)
 
-    async def _write_places(self, done: Record) -> None:
-        """Who has the leads and who waits: what is over first, since a lead has one owner and one place at a time."""
-        uow = self.uow
-        if done.ended:
-            await store.close_assignments(uow, done.ended)
-        if done.assigned:
-            await store.insert_assignments(uow, done.assigned, self.active.policy.version)
-        if done.accepted:
-            await store.accept_assignments(uow, [(lead.lead_id, held.id, held.accepted_at) for lead, held in done.accepted])
-        if done.unqueued:
-            await store.delete_queue(uow, done.unqueued)
-        if done.queued:
-            await store.insert_queue(uow, list(done.queued.values()))
-        if done.ranked:
-            await store.rank_queue(uow, done.ranked)
+    async def write(self) -> None:
+        """Writes all that the desk did since the last write, in a few multi-row statements, and emits its events. See `send`."""
+        await self.send()
+        looks = self._moved_looks()
+        await self._advance_groups()
+        await self._writer.set_timers(looks)
 
-    async def _write_groups(self, entries: Sequence[tuple[int, Entry]]) -> None:
-        """The ledger, and how far each locked group is: its last number and its `now`, which never goes back."""
-        if entries:
-            await store.append_ledger(self.uow, entries)
+    async def _advance_groups(self) -> None:
+        """How far each locked group is: its last number and its `now`, which never goes back."""
         if self.states:
             positions = [(id, state.number, state.last_now, self._looks[id]) for id, state in sorted(self.states.items())]
             await store.advance_groups(self.uow, positions)
@@ -263,20 +231,6 @@ class Work:
             if state.number // SNAPSHOT_EVERY > self._snapshots[id]:  # so that a fold never has long to go
                 await store.store_snapshot(self.uow, id, state.number, state.snapshot())
                 self._snapshots[id] = state.number // SNAPSHOT_EVERY
-
-    def _moved_timers(self, done: Record) -> tuple[list[Timer], list[UUID]]:
-        """Each lead for which time does something has one timer, at the first such moment: what to set, and who needs none."""
-        timers, idle = [], []
-        for lead in (*done.new.values(), *done.changed.values()):
-            moment = due(self.desk, lead)
-            if moment == lead.due_at:
-                continue
-            lead.due_at = moment
-            if moment:
-                timers.append(Timer(PASSING, lead.lead_id, moment))
-            else:
-                idle.append(lead.lead_id)
-        return timers, idle
 
     def _moved_looks(self) -> list[Timer]:
         """The timers of groups with queues that must ring earlier than they would; one that rings too early does no harm.
@@ -294,23 +248,6 @@ class Work:
                 self._looks[id] = wanted
                 timers.append(_queue_timer(id, wanted, {}))
         return timers
-
-    def _count_failures(self, done: Record) -> None:
-        version = str(self.active.policy.version)
-        for rule in [name for made in done.made for name in made.decision.failed]:
-            self.uow.after_commit(rules_failed.labels(version, rule).inc)
-
-    def _emit(self, done: Record) -> None:
-        for lead, what, sequence, cause in done.told:
-            event = what if isinstance(what, Event) else self._event(lead, what)
-            self.uow.emit(event, sequence=sequence, cause=cause)
-        self.uow.after_commit(lambda: count_told(what for _, what, _, _ in done.told))
-
-    def _event(self, lead: Case, what: Happening) -> Event:
-        name = ""
-        if isinstance(what, Assigned) and what.held.group is not None:
-            name = self.states[what.held.group].agent(what.held.agent_id).settings.name
-        return event_of(what, lead, policy_version=self.active.policy.version, now=self.uow.now, agent_name=name)
 
     async def _learn(self, key: Key, values: Sequence[str], since: datetime) -> None:
         found: dict[str, list[tuple[UUID, datetime]]] = {value: [] for value in values}

@@ -7,8 +7,6 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from asyncpg import UniqueViolationError
-
 from services.router.domain.desk import Ended
 from services.router.domain.lead import Case, Held, Offered, Queued
 from services.router.domain.sla import Clock
@@ -112,12 +110,10 @@ def _held(row: Row) -> Held:
     return Held(group=values.pop("group_id"), **values)
 
 
-async def insert_leads(uow: UnitOfWork, leads: Iterable[Case]) -> None:
-    """New leads. Raises Transient where another unit of work knew one of them first: the work begins again and sees it."""
-    try:
-        await uow.insert("leads", _NAMES, [_row(lead, lead.refused) for lead in sorted(leads, key=lambda lead: lead.lead_id)])
-    except UniqueViolationError as error:
-        raise Transient("a lead became known meanwhile") from error
+def send_leads(uow: UnitOfWork, leads: Iterable[Case]) -> None:
+    """New leads. Where another unit of work knew one of them first, this one fails with Transient: it begins again and sees it."""
+    rows = [_row(lead, lead.refused) for lead in sorted(leads, key=lambda lead: lead.lead_id)]
+    uow.send("leads", _NAMES, rows, conflict="a lead became known meanwhile")
 
 
 async def update_leads(uow: UnitOfWork, leads: Iterable[Case]) -> None:
@@ -192,7 +188,7 @@ async def former_owners(uow: UnitOfWork, key: Key, values: Sequence[str], since:
     )
 
 
-async def insert_assignments(uow: UnitOfWork, made: Iterable[tuple[Case, Held]], policy_version: int) -> None:
+def send_assignments(uow: UnitOfWork, made: Iterable[tuple[Case, Held]], policy_version: int) -> None:
     rows = [
         (
             held.id,
@@ -211,7 +207,7 @@ async def insert_assignments(uow: UnitOfWork, made: Iterable[tuple[Case, Held]],
         )
         for lead, held in made
     ]
-    await uow.insert("assignments", _ASSIGNED, rows)
+    uow.send("assignments", _ASSIGNED, rows)
 
 
 _ASSIGNED = (
@@ -243,8 +239,8 @@ async def accept_assignments(uow: UnitOfWork, accepted: Sequence[tuple[UUID, UUI
     )
 
 
-async def insert_decisions(uow: UnitOfWork, rows: Sequence[DecisionRow]) -> None:
-    await uow.insert("decisions", DecisionRow._fields, rows)
+def send_decisions(uow: UnitOfWork, rows: Sequence[DecisionRow]) -> None:
+    uow.send("decisions", DecisionRow._fields, rows)
 
 
 async def page_of_assignments(

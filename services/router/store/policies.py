@@ -187,9 +187,9 @@ async def close_groups(uow: UnitOfWork, ids: Sequence[int]) -> None:
     await uow.execute("UPDATE router.groups SET closed_at = $2 WHERE id = ANY($1)", list(ids), uow.now)
 
 
-async def append_ledger(uow: UnitOfWork, entries: Sequence[tuple[int, Entry]]) -> None:
+def send_ledger(uow: UnitOfWork, entries: Sequence[tuple[int, Entry]]) -> None:
     rows = [(id, e.number, e.kind, e.at, e.agent_id, e.lead_id, e.pool, to_json(e.data)) for id, e in entries]
-    await uow.insert("ledger", ("group_id", "number", "kind", "at", "agent_id", "lead_id", "pool", "data"), rows)
+    uow.send("ledger", ("group_id", "number", "kind", "at", "agent_id", "lead_id", "pool", "data"), rows)
 
 
 async def advance_groups(uow: UnitOfWork, positions: Sequence[tuple[int, int, datetime, datetime | None]]) -> None:

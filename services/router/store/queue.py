@@ -14,8 +14,8 @@ Position: TypeAlias = tuple[int, datetime, UUID]
 """Where a lead stands in the order of queues: its rank, since when it waits, its id."""
 
 
-async def insert_queue(uow: UnitOfWork, rows: Sequence[Queued]) -> None:
-    await uow.insert("queue", Queued._fields, rows)
+def send_queue(uow: UnitOfWork, rows: Sequence[Queued]) -> None:
+    uow.send("queue", Queued._fields, rows)
 
 
 async def rank_queue(uow: UnitOfWork, rows: Sequence[Queued]) -> None:

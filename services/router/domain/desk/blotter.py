@@ -29,6 +29,7 @@ class Blotter:
         self.now = now
         self.others: dict[UUID, Agent] = {}
         self.record = Record()
+        self._new: dict[UUID, Case] = {}
         self._ids = ids
         self._ordinal = 0
 
@@ -54,12 +55,14 @@ class Blotter:
     # -- Writing down
 
     def add(self, lead: Case) -> None:
-        """A lead that was not known before."""
-        self.record.new[lead.lead_id] = lead
+        """A lead that was not known before. It is to be written once something happens to it."""
+        self._new[lead.lead_id] = lead
 
     def change(self, lead: Case) -> None:
         """A lead that is to be written."""
-        if lead.lead_id not in self.record.new:
+        if self._new.pop(lead.lead_id, None):
+            self.record.new[lead.lead_id] = lead
+        elif lead.lead_id not in self.record.new:
             self.record.changed[lead.lead_id] = lead
 
     def tell(self, lead: Case, what: Any, cause: Any) -> None:

@@ -52,6 +52,7 @@ class Desk(Blotter):
         super().__init__(active, states, now, ids)
         self.owners = Owners()
         self.busy: set[str] = set()
+        self._keeps = any(pool.sticky for pool in active.policy.pools.values())
 
     # -- Leads
 
@@ -68,9 +69,10 @@ class Desk(Blotter):
 
     def reject(self, lead: Case, cause: Any) -> bool:
         """Rejects a lead whose qualification is not routed; False for one that is routed."""
-        decision = reject(lead.view, self.policy, self.now)
-        if decision is None:
+        if self.is_routed(lead):
             return False
+        decision = reject(lead.view, self.policy, self.now)
+        assert decision is not None
         self.made(decision, None, None)
         promises.close(self, lead, "rejected", cause)
         lead.clocks = ()  # routed after all, it is promised anew
@@ -245,7 +247,8 @@ class Desk(Blotter):
         self.leave_queue(lead)
         lead.status, lead.held, lead.offered = "assigned", held, None
         promises.begin(self, lead, cause)
-        self.owners.gave(held.agent_id, lead.facts or {}, held.assigned_at)
+        if self._keeps:
+            self.owners.gave(held.agent_id, lead.facts or {}, held.assigned_at)
         self.tell(lead, Assigned(decision, held, how, made.why), cause)
 
     def _offer(self, lead: Case, decision: Decision, group: int, number: int, cause: Any) -> None:

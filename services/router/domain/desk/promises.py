@@ -23,6 +23,8 @@ def calendars_of(desk: Blotter, lead: Case) -> Calendars:
 
 def begin(desk: Blotter, lead: Case, cause: Any) -> None:
     """The lead has just got an owner, or is on offer, or waits: clocks begin, and those that go on go by the new owner's time."""
+    if not desk.policy.slas and not lead.clocks:
+        return
     pool, rule = _place(lead)
     promised = desk.policy.promises(pool, rule)
     if not promised and not lead.clocks:

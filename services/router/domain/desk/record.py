@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.router.domain.decision import Decision, Outcome
@@ -12,8 +12,7 @@ from services.router.domain.lead import Case, Held, Queued
 from services.router.domain.ledger import Entry
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(NamedTuple):
     """A decision as it was made: `number` is the ledger's before it, `ordinal` its place among those of one unit of work.
 
     `outcome` and `why` are its own, or say why the lead queues although somebody may receive. `by` is who said who gets the lead, where

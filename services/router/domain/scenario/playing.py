@@ -210,6 +210,7 @@ def _put_waiting(playing: Play) -> None:
         lead.status = "queued"
         lead.queued = Queued(lead.lead_id, match.pool, match.rule, lead.points, since, rank_of(lead.points, since, ageing))
         desk.add(lead)
+        desk.change(lead)
         promises.begin(desk, lead, "waiting")
     world.settle(desk)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -30,7 +29,7 @@ def _written(lead: Case) -> dict[str, Any]:
         "refused": [str(one) for one in lead.refused],
         "offered": lead.offered and lead.offered.to_document(),
         "clocks": [clock.to_document() for clock in lead.clocks],
-        "held": lead.held and {one.name: _text(getattr(lead.held, one.name)) for one in fields(Held)},
+        "held": lead.held and {name: _text(value) for name, value in lead.held._asdict().items()},
         "queued": lead.queued and {name: _text(value) for name, value in lead.queued._asdict().items()},
     }
 
@@ -50,9 +49,7 @@ def _read(document: Mapping[str, Any]) -> Case:
 
 
 def _held(document: Mapping[str, Any]) -> Held:
-    held = Held(**document)
-    return replace(
-        held,
+    return Held(**document)._replace(
         id=UUID(document["id"]),
         agent_id=UUID(document["agent_id"]),
         assigned_at=datetime.fromisoformat(document["assigned_at"]),

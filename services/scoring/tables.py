@@ -1,12 +1,13 @@
 """Scoring's schema as SQLAlchemy sees it; migrations/ is what makes it.
 
-Points are hundredths of a point throughout. Locks are taken in this order: documents → leads, sorted by id → timers.
+Points are hundredths of a point throughout. What is only kept and read back whole is JSON, not JSONB: PostgreSQL then need not take it
+apart when it is written. Locks are taken in this order: documents → leads, sorted by id → timers.
 """
 
 from __future__ import annotations
 
 from sqlalchemy import TIMESTAMP, BigInteger, CheckConstraint, Column, Identity, Index, Integer, MetaData, Table, Text, Uuid
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON, JSONB
 
 from shared.db.tables import add_platform_tables
 
@@ -63,9 +64,9 @@ leads = Table(
     Column("points", Integer),
     Column("grade", Text),
     Column("qualification", Text),
-    Column("reasons", JSONB),
+    Column("reasons", JSON),
     Column("scorecard_version", Integer),
-    Column("facts", JSONB),  # as its own submission told them
+    Column("facts", JSON),  # as its own submission told them
     Column("stage", Text),
     Column("outcome", Text),
     Column("tracked_sequence", Integer),
@@ -79,7 +80,7 @@ leads = Table(
     Column("letter", Text),  # none of a lead that was scored by a card of the first kind and not since
     Column("number", Integer),
     Column("thresholds", JSONB),
-    Column("judgement", JSONB),
+    Column("judgement", JSON),
     Column("definition_version", Integer),
     Column("revision", Integer, nullable=False, server_default="0"),  # of the score, counted from 1
     Column("scored_at", TIMESTAMP(timezone=True)),
@@ -110,8 +111,8 @@ history = Table(
     Column("grade", Text, nullable=False),
     Column("thresholds", JSONB),
     Column("qualification", Text, nullable=False),
-    Column("judgement", JSONB),
-    Column("reasons", JSONB, nullable=False),
+    Column("judgement", JSON),
+    Column("reasons", JSON, nullable=False),
     Column("scorecard_version", Integer, nullable=False),
     Column("definition_version", Integer),
     Column("override", JSONB),

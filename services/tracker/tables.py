@@ -1,9 +1,12 @@
-"""The tracker's schema as SQLAlchemy sees it; migrations/ is what makes it."""
+"""The tracker's schema as SQLAlchemy sees it; migrations/ is what makes it.
+
+What is only kept and read back whole is JSON, not JSONB: PostgreSQL then need not take it apart when it is written.
+"""
 
 from __future__ import annotations
 
 from sqlalchemy import TIMESTAMP, Column, Double, Index, Integer, MetaData, Table, Text, Uuid
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON, JSONB
 
 from shared.db.tables import add_platform_tables
 
@@ -18,8 +21,8 @@ leads = Table(
     Column("received_seq", Integer, nullable=False, server_default="0"),
     Column("received_at", TIMESTAMP(timezone=True)),
     Column("source", Text),
-    Column("contact", JSONB),
-    Column("facts", JSONB),
+    Column("contact", JSON),
+    Column("facts", JSON),
     Column("scored_seq", Integer, nullable=False, server_default="0"),
     Column("points", Integer),
     Column("grade", Text),
@@ -80,7 +83,7 @@ timeline = Table(
     Column("event_id", Uuid, nullable=False),
     Column("type", Text, nullable=False),
     Column("at", TIMESTAMP(timezone=True), nullable=False),
-    Column("data", JSONB, nullable=False),
+    Column("data", JSON, nullable=False),
     Column("causation", Text, nullable=False),
     Column("trace_id", Text, nullable=False),
 )

@@ -30,7 +30,8 @@ from tests.support import postgres
 from tests.support.events import TRACE, ids, lead_erased, lead_merged, lead_unmerged, outgoing
 from tests.support.installation import Installation, service_dsns
 from tests.support.scorer import CARD, FACTS, NOON, Scorer, did, message, read, received, scorer_of, stage, touched
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, waits_for_a_lock
+from tests.support.world import connected
 
 
 @pytest.fixture
@@ -140,6 +141,22 @@ async def test_a_stage_before_its_lead_waits_on_a_stub(scorer: Scorer) -> None:
     assert (row["grade"], row["stage"], row["outcome"], row["tracked_sequence"]) == ("B4", "won", "won", 3)
     assert (row["next_change"], await scorer.value("SELECT count(*) FROM scoring.timers")) == (None, 0)
     assert [one.sequence for one in await scorer.emitted()] == [1] == [row["sequence"]]
+
+
+async def test_a_lead_that_becomes_known_while_it_is_scored_is_scored_with_what_was_said(
+    scorer: Scorer, installation: Installation
+) -> None:
+    lead_id = ids.uuid7()
+    async with connected(installation.admin_dsn) as admin, asyncio.TaskGroup() as group:
+        stub = admin.transaction()
+        await stub.start()
+        await admin.execute("INSERT INTO scoring.leads (lead_id, sequence, stage, outcome) VALUES ($1, 0, 'won', 'won')", lead_id)
+        group.create_task(scorer.take(message(received(lead_id))))
+        await eventually(lambda: waits_for_a_lock(admin))
+        await stub.commit()
+    row = await scorer.lead(lead_id)
+    assert (row["sequence"], row["revision"], row["outcome"]) == (1, 1, "won")
+    assert len(await scorer.scores(lead_id)) == 1
 
 
 async def test_only_a_later_stage_is_learned(scorer: Scorer) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -26,6 +26,7 @@ from shared.contracts.events import (
 )
 from shared.contracts.topics import LEADS_SCORED
 from shared.db.uow import Database
+from shared.errors import Transient
 from shared.timers import Timers
 from tests.support.events import as_read, ids, outgoing
 from tests.support.installation import Installation
@@ -91,7 +92,13 @@ class Scorer:
         self.timers = Timers(database, TIMERS)
 
     async def take(self, *messages: Message[Any]) -> None:
-        """Handles a batch in one transaction, as the consumer does."""
+        """Handles a batch in one transaction; again where another was in its way, as the consumer does."""
+        try:
+            await self._take(messages)
+        except Transient:
+            await self._take(messages)
+
+    async def _take(self, messages: Sequence[Message[Any]]) -> None:
         async with self.database.begin() as uow:
             await dispatch(SUBSCRIPTIONS, messages, uow)
 

@@ -1,4 +1,4 @@
-"""New leads: the first score of each, said once. The hot path: one statement for the versions, one for the leads, one for timers."""
+"""New leads: the first score of each, said once. The hot path: a statement for the versions, two for the leads, one for timers."""
 
 from __future__ import annotations
 
@@ -24,18 +24,22 @@ async def score_leads(messages: Sequence[Message[LeadReceived]], uow: UnitOfWork
     routes it should the merge be undone.
     """
     active = await versions.active(uow)
+    known = await store.known_among(uow, [message.lead_id for message in messages])
+    if fresh := [message for message in messages if message.lead_id not in known]:
+        await _score_new(fresh, active, uow)
+    if known:
+        await _score_known([message for message in messages if message.lead_id in known], active, uow)
+
+
+async def _score_new(messages: Sequence[Message[LeadReceived]], active: Versions, uow: UnitOfWork) -> None:
     looks = [_first_look(message, active, uow) for message in messages]
     events = [lead_scored(look.lead, look.known, look.word, active, ()) for look in looks]
     rows = [_row(look, event, uow) for look, event in zip(looks, events, strict=True)]
-    fresh = await store.insert_leads(uow, rows)
-    timers = [Timer(FADING, row.lead_id, row.next_change) for row in rows if row.next_change and row.lead_id in fresh]
-    if timers:
+    await store.insert_leads(uow, rows)
+    if timers := [Timer(FADING, row.lead_id, row.next_change) for row in rows if row.next_change]:
         await set_timers(uow, timers)
     for message, event in zip(messages, events, strict=True):
-        if message.lead_id in fresh:
-            uow.emit(event, sequence=1, cause=message.as_cause)
-    if len(fresh) < len(messages):
-        await _score_known([message for message in messages if message.lead_id not in fresh], active, uow)
+        uow.emit(event, sequence=1, cause=message.as_cause)
 
 
 def _first_look(message: Message[LeadReceived], active: Versions, uow: UnitOfWork) -> Look:

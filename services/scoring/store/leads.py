@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from asyncpg import UniqueViolationError
+
 from shared.db.uow import UnitOfWork, columns, to_json
+from shared.errors import Transient
 
 
 class Said(NamedTuple):
@@ -105,16 +107,13 @@ class Staged(NamedTuple):
 _LEAD = ", ".join(Lead.__dataclass_fields__)
 _SAID = ", ".join(Said._fields)
 _TYPES = {
-    **{"lead_id": "uuid", "sequence": "int", "revision": "int", "received_at": "timestamptz", "source": "text", "facts": "jsonb"},
+    **{"lead_id": "uuid", "sequence": "int", "revision": "int", "received_at": "timestamptz", "source": "text", "facts": "json"},
     **{"next_change": "timestamptz", "points": "int", "fit": "int", "engagement": "int", "letter": "text", "number": "int"},
     **{"grade": "text", "qualification": "text", "scorecard_version": "int", "definition_version": "int", "cause": "text"},
-    **{"scored_at": "timestamptz", "scored_sequence": "int", "thresholds": "jsonb", "judgement": "jsonb", "reasons": "jsonb"},
+    **{"scored_at": "timestamptz", "scored_sequence": "int", "thresholds": "jsonb", "judgement": "json", "reasons": "json"},
     **{"changed": "jsonb"},
 }
-# What new leads of one batch have in common is sent once, not as an array of equals.
-_COMMON = ("scorecard_version", "definition_version", "scored_at", "scored_sequence", "cause", "changed")
-_OWN = tuple(name for name in Said._fields if name not in _COMMON)
-_NEW = ("lead_id", "received_at", "source", "facts", "next_change", *_OWN)
+_NEW = ("sequence", "revision", *NewLead._fields[:-1], *Said._fields)
 _REWRITTEN = ("lead_id", "sequence", "revision", *Said._fields)
 
 
@@ -123,26 +122,20 @@ def _arrays(*names: str) -> str:
     return ", ".join(f"${n}::{_TYPES[name]}[]" for n, name in enumerate(names, 1))
 
 
-def _scalars(*names: str, after: int) -> str:
-    """As many arguments more, each of its column's type."""
-    return ", ".join(f"${n}::{_TYPES[name]}" for n, name in enumerate(names, after + 1))
+async def known_among(uow: UnitOfWork, ids: Sequence[UUID]) -> set[UUID]:
+    """Those of these leads that have a row, be it a stub."""
+    return {row["lead_id"] for row in await uow.fetch("SELECT lead_id FROM scoring.leads WHERE lead_id = ANY($1)", ids)}
 
 
-async def insert_leads(uow: UnitOfWork, rows: Sequence[NewLead]) -> set[UUID]:
-    """Keeps the first scores of leads of which nothing was known, as sequence 1; returns their ids and holds their locks.
+async def insert_leads(uow: UnitOfWork, rows: Sequence[NewLead]) -> None:
+    """Keeps the first scores of leads of which nothing was known, as sequence 1, and holds their locks.
 
-    All are said at the same moment, by the same versions, for the same cause. A lead that has a row already, be it a stub, keeps it and is
-    not among them.
+    Raises Transient where another unit of work knew one of them first: the work begins again and sees it.
     """
-    own, common = attrgetter(*_OWN), attrgetter(*_COMMON)
-    found = await uow.fetch(
-        f"INSERT INTO scoring.leads (sequence, revision, {', '.join(_COMMON + _NEW)}) "
-        f"SELECT 1, 1, {_scalars(*_COMMON, after=len(_NEW))}, n.* FROM unnest({_arrays(*_NEW)}) AS n(lead_id) "
-        "ORDER BY n.lead_id ON CONFLICT (lead_id) DO NOTHING RETURNING lead_id",
-        *columns([(*row[:5], *own(row.said)) for row in rows]),
-        *common(rows[0].said),
-    )
-    return {row["lead_id"] for row in found}
+    try:
+        await uow.insert("leads", _NEW, [(1, 1, *row[:-1], *row.said) for row in sorted(rows, key=lambda row: row.lead_id)])
+    except UniqueViolationError as error:
+        raise Transient("a lead became known meanwhile") from error
 
 
 async def lock_leads(uow: UnitOfWork, ids: Iterable[UUID]) -> dict[UUID, Lead]:
@@ -191,7 +184,7 @@ async def save_inputs(uow: UnitOfWork, leads: Sequence[Lead]) -> None:
     await uow.execute(
         "UPDATE scoring.leads l SET received_at = n.received_at, source = n.source, facts = n.facts, facts_at = n.facts_at, "
         "told = n.told, override = n.override, evidence = n.evidence FROM unnest("
-        "$1::uuid[], $2::timestamptz[], $3::text[], $4::jsonb[], $5::timestamptz[], $6::jsonb[], $7::jsonb[], $8::jsonb[]) "
+        "$1::uuid[], $2::timestamptz[], $3::text[], $4::json[], $5::timestamptz[], $6::jsonb[], $7::jsonb[], $8::jsonb[]) "
         "AS n(lead_id, received_at, source, facts, facts_at, told, override, evidence) WHERE l.lead_id = n.lead_id",
         *columns(rows),
     )

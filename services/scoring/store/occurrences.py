@@ -66,7 +66,7 @@ async def happened_on(uow: UnitOfWork, leads: Sequence[UUID]) -> list[Happened]:
     rows = await uow.fetch(
         "WITH RECURSIVE family(root, lead_id) AS (SELECT id, id FROM unnest($1::uuid[]) AS n(id) "
         "UNION SELECT f.root, l.lead_id FROM family f JOIN scoring.leads l ON l.merged_into = f.lead_id) "
-        "SELECT f.root, f.lead_id, a.id, a.kind, a.at, a.source, a.data, NULL::jsonb AS facts "
+        "SELECT f.root, f.lead_id, a.id, a.kind, a.at, a.source, a.data, NULL::json AS facts "
         "FROM family f JOIN scoring.activities a USING (lead_id) "
         "UNION ALL SELECT f.root, l.lead_id, l.lead_id, NULL, l.received_at, l.source, NULL, l.facts "
         "FROM family f JOIN scoring.leads l USING (lead_id) WHERE f.root <> f.lead_id AND l.facts IS NOT NULL",

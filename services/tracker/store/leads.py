@@ -79,7 +79,7 @@ class StageRow:
 async def fold_received(uow: UnitOfWork, messages: Sequence[Message[LeadReceived]]) -> None:
     await uow.execute(
         "INSERT INTO tracker.leads AS l (lead_id, received_seq, received_at, source, contact, facts) "
-        "SELECT * FROM unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::text[], $5::jsonb[], $6::jsonb[]) "
+        "SELECT * FROM unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::text[], $5::json[], $6::json[]) "
         "ON CONFLICT (lead_id) DO UPDATE SET received_seq = excluded.received_seq, received_at = excluded.received_at, "
         "source = excluded.source, contact = excluded.contact, facts = excluded.facts "
         "WHERE l.received_seq < excluded.received_seq AND l.erased_at IS NULL",
@@ -179,12 +179,14 @@ async def keep_touches(uow: UnitOfWork, rows: Sequence[Touched]) -> None:
 
 
 async def add_entries(uow: UnitOfWork, entries: Sequence[Entry]) -> None:
-    """Adds to timelines what is not there yet. `data` is JSON text here."""
-    await uow.execute(
-        f"INSERT INTO tracker.timeline ({ENTRY}) SELECT * FROM unnest($1::uuid[], $2::text[], $3::int[], $4::uuid[], $5::text[], "
-        "$6::timestamptz[], $7::jsonb[], $8::text[], $9::text[]) ON CONFLICT DO NOTHING",
-        *columns(entries),
+    """Adds to timelines what is not there yet. Needs the leads' locks: nobody else adds meanwhile. `data` is JSON text here."""
+    there = await uow.fetch(
+        "SELECT lead_id, service, sequence FROM tracker.timeline WHERE lead_id = ANY($1) AND sequence = ANY($2)",
+        [entry.lead_id for entry in entries],
+        list({entry.sequence for entry in entries}),
     )
+    known = {(row["lead_id"], row["service"], row["sequence"]) for row in there}
+    await uow.insert("timeline", Entry._fields, [entry for entry in entries if entry[:3] not in known])
 
 
 async def get_lead(uow: UnitOfWork, lead_id: UUID) -> Lead | None:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from services.intake import api
 from services.intake.api.imports import UPLOAD
-from services.intake.api.leads import post_leads
+from services.intake.api.leads import take_leads
 from services.intake.clients.credentials import Credentials
 from services.intake.clients.pace import Pace
 from services.intake.clients.registry import CLIENTS
@@ -54,7 +54,7 @@ def build(platform: Platform, settings: IntakeSettings | None = None, *, web: We
         loops=partial(_loops, database, settings, sealer, web),
         forms=("/hooks/",),
         streams=(UPLOAD,),
-        hot={("POST", "/v1/leads"): post_leads},
+        hot={("POST", "/v1/leads"): take_leads},
     )
     service.app.state.sealer = sealer
     service.app.state.web = web

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
+from prometheus_client import Counter
+from starlette.datastructures import State
 from starlette.types import Message, Receive, Scope, Send
 
 from shared.clock import Clock
 from shared.contracts.envelope import Cause
+from shared.db.answers import Answer
 from shared.errors import FieldError, Refused, Transient
 from shared.telemetry import accept_traceparent, current_trace, http_requests, http_seconds, logger
 from shared.web.problems import crashed, refusal, unavailable_now
@@ -26,7 +30,17 @@ _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"')
 log = logger(__name__)
 
 
-Endpoint = Callable[[Request], Awaitable[Response]]
+class Asked(NamedTuple):
+    """A request as a hot route sees it. Header names are in small letters; `state` is the app's."""
+
+    path: str
+    headers: Mapping[bytes, bytes]
+    body: bytes
+    cause: Cause
+    state: State
+
+
+Endpoint = Callable[[Asked], Awaitable[Answer]]
 
 
 class Guard:
@@ -34,8 +48,8 @@ class Guard:
 
     `forms` are path prefixes that decide for themselves which content types they read. `streams` are exact paths whose POST reads its own
     body, of whatever type: it authorises first, and limits while it reads. `hot` are routes, by method and path, that are
-    answered here instead of in the app: the framework's own layers cost several times what such a route does. The app has them too, for
-    the interface description and for whoever mounts it alone.
+    answered here instead of in the app: the framework's own layers, its requests and responses among them, cost several times what such a
+    route does. The app has them too, for the interface description and for whoever mounts it alone.
     """
 
     def __init__(
@@ -55,6 +69,7 @@ class Guard:
         self._streams = frozenset(streams)
         self._hot = dict(hot or {})
         self._seconds = http_seconds.labels(service)
+        self._counted: dict[tuple[str, str, int], Counter] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -81,8 +96,15 @@ class Guard:
             if not status:
                 await crashed()(scope, receive, send_with_id)
         finally:
-            http_requests.labels(self._service, _route(scope), scope["method"], status).inc()
+            self._count(_route(scope), scope["method"], status)
             self._seconds.observe(self._clock.monotonic() - started)
+
+    def _count(self, route: str, method: str, status: int) -> None:
+        kind = (route, method, status)
+        counter = self._counted.get(kind)
+        if counter is None:  # finding it by its labels costs more than counting
+            counter = self._counted[kind] = http_requests.labels(self._service, *kind)
+        counter.inc()
 
     def _identify(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bytes:
         """Gives the request an id and a trace: the sender's, where they are well formed."""
@@ -106,7 +128,9 @@ class Guard:
                 await self._app(scope, _replay(body, receive), send)
                 return
             scope["app"] = self._app
-            response = await hot(Request(scope))
+            answer = await hot(Asked(scope["path"], headers, body, scope["handoff.cause"], self._app.state))
+            await _send(answer, send)
+            return
         except Refused as error:
             response = refusal(error)
         except Transient as error:
@@ -127,6 +151,13 @@ class Guard:
             raise _unsupported("Content-Type", "must be application/json")
         if is_json and too_deep(body):
             raise Refused(400, "too-deep", detail=f"The body is nested more than {MAX_DEPTH} levels deep.")
+
+
+async def _send(answer: Answer, send: Send) -> None:
+    sent = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
+    about = (b"content-type", answer.content_type.encode()), (b"content-length", b"%d" % len(answer.content))
+    await send({"type": "http.response.start", "status": answer.status, "headers": [*about, *sent]})
+    await send({"type": "http.response.body", "body": answer.content})
 
 
 class ClientGone(Exception):

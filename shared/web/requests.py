@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request, Response
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, field_validator
+from starlette.datastructures import State
 
 from shared.auth import Caller, Role, Tokens, unauthorized
 from shared.contracts.envelope import Cause
@@ -66,20 +67,23 @@ def cause_of(request: Request) -> Cause:
 
 def caller_of(request: Request) -> Caller:
     """Who asks, by the bearer token. Raises Refused (401)."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return caller_by(request.headers.get("authorization", ""), request.app.state)
+
+
+def caller_by(authorization: str, state: State) -> Caller:
+    """Who asks with that Authorization header; `state` is the app's. Raises Refused (401)."""
+    scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise unauthorized("Send a token: Authorization: Bearer … (python -m services token makes one).")
-    tokens: Tokens = request.app.state.tokens
-    return tokens.check(token.strip(), now=request.app.state.database.clock.now())
+    tokens: Tokens = state.tokens
+    return tokens.check(token.strip(), now=state.database.clock.now())
 
 
-def permit(request: Request, allowed: frozenset[Role]) -> Caller:
-    """The caller, if their role is one of these. Raises Refused (401, 403)."""
-    caller = caller_of(request)
+def permit(caller: Caller, allowed: frozenset[Role]) -> Caller:
+    """The caller, if their role is one of these. Raises Refused (403)."""
     if caller.role not in allowed:
         names = ", ".join(sorted(allowed))
         raise Refused(403, "forbidden", detail=f"Your role is {caller.role}; this needs one of: {names}.")
-    request.state.caller = caller
     return caller
 
 
@@ -88,7 +92,9 @@ def allow(*roles: Role) -> Any:
     allowed = frozenset((Role.ADMIN, *roles))
 
     async def check(request: Request) -> Caller:
-        return permit(request, allowed)
+        caller = permit(caller_of(request), allowed)
+        request.state.caller = caller
+        return caller
 
     return Depends(check)
 

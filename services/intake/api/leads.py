@@ -16,7 +16,8 @@ from services.intake.loops.group import GroupWriter
 from shared.auth import Role
 from shared.db.answers import Answer, Key, scoped_key
 from shared.errors import FieldError, Refused, invalid
-from shared.web.requests import cause_of, permit, unstorable
+from shared.web.guard import Asked
+from shared.web.requests import caller_by, cause_of, permit, unstorable
 from shared.web.responses import on_calendar
 
 MAX_BATCH = 1000
@@ -127,18 +128,30 @@ LEAD_DOCS: dict[str, Any] = {
 @router.post("/v1/leads", status_code=202, tags=["leads"], summary="Send one lead, or a batch", openapi_extra=LEAD_DOCS)
 async def post_leads(request: Request) -> Response:
     """Answers when the lead is durable. In a batch the good items are taken and the bad ones are named."""
-    caller = permit(request, SENDERS)
     body: bytes = request.scope["handoff.body"]
-    items, batch = read_leads(body)
-    answer = answer_batch if batch else answer_one
-    submission = Submission(items, cause_of(request), answer, key=key_of(request, body, caller.subject), limited=True)
-    return await submit(request, submission)
+    asked = Asked(request.url.path, dict(request.headers.raw), body, cause_of(request), request.app.state)
+    return responded(await take_leads(asked))
+
+
+async def take_leads(asked: Asked) -> Answer:
+    """POST /v1/leads without the framework, as the guard calls it."""
+    caller = permit(caller_by(asked.headers.get(b"authorization", b"").decode("latin-1"), asked.state), SENDERS)
+    items, batch = read_leads(asked.body)
+    sent = asked.headers.get(b"idempotency-key")
+    scope = {"client": caller.subject, "method": "POST", "path": asked.path}
+    key = None if sent is None else scoped_key(sent.decode("latin-1"), asked.body, **scope)
+    submission = Submission(items, asked.cause, answer_batch if batch else answer_one, key=key, limited=True)
+    writer: GroupWriter = asked.state.groupwriter
+    return await writer.submit(submission)
 
 
 async def submit(request: Request, submission: Submission) -> Response:
     """Hands a submission to the group writer, and answers when it is durable."""
     writer: GroupWriter = request.app.state.groupwriter
-    answer = await writer.submit(submission)
+    return responded(await writer.submit(submission))
+
+
+def responded(answer: Answer) -> Response:
     return Response(answer.content, answer.status, headers=dict(answer.headers), media_type=answer.content_type)
 
 

@@ -46,13 +46,10 @@ def fold(entry: Entry, seat: Seat, seats: Seats, pools: Pools) -> int | None:
     return turn
 
 
-# An assignment counts in the hour of that number of the day of that key; the first version knew no hours.
-
-
 def _assigned(entry: Entry, seat: Seat, seats: Seats, pools: Pools) -> int | None:
     data = entry.data
     period, turn = data["period"], _take(entry, seat, pools) if data["turn"] else None
-    seat.agent.assign(period, data.get("hour", 0), data.get("work", 1))
+    seat.agent.assign(period, data.get("hour", 0), data.get("work", 1))  # the first version knew neither hours nor work
     return turn
 
 

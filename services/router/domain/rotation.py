@@ -54,7 +54,7 @@ class Rotation:
         self._receives = [False] * len(self._ids)
         self._sharing: list[int] = []
         self._weight = 0  # of all who share
-        self._eligible = 0
+        self.eligible_count = 0
         self._turns = 0  # taken and not yet booked
         self._cut = 0  # the rank before which those who share get a part more
         self._stamp = 0
@@ -74,10 +74,6 @@ class Rotation:
         """Those who may receive the next turn, in the same order."""
         return tuple(self._ids[rank] for rank in self._sharing if self._receives[rank])
 
-    @property
-    def eligible_count(self) -> int:
-        return self._eligible
-
     def __contains__(self, agent_id: object) -> bool:
         return agent_id in self.ranks
 
@@ -88,9 +84,13 @@ class Rotation:
         return self._receives[self.ranks[agent_id]]
 
     def counters(self, agent_id: UUID) -> Counters:
+        return Counters(*self.tally(agent_id))
+
+    def tally(self, agent_id: UUID) -> tuple[int, int]:
+        """`counters` as they are, to be added to others."""
         rank = self.ranks[agent_id]
         received = self._received[rank]
-        return Counters(PARTS * received + self._owed(rank), received)
+        return PARTS * received + self._owed(rank), received
 
     def share(self, agent_id: UUID) -> int:
         """PARTS of the next turn that the agent is entitled to; 0 for one who takes no part in it."""
@@ -101,7 +101,7 @@ class Rotation:
 
     def next(self) -> UUID | None:
         """Whose turn it is, or None where nobody is eligible. Asking changes nothing."""
-        if not self._eligible:
+        if not self.eligible_count:
             return None
         if self._stale:
             self._split()
@@ -199,7 +199,7 @@ class Rotation:
             self._weight -= peers.weight
             peers.part(position)
         if receives is not self._receives[rank]:
-            self._eligible += 1 if receives else -1
+            self.eligible_count += 1 if receives else -1
             peers.show(position, receives=receives)
         self._shares[rank], self._receives[rank] = shares, receives
 
@@ -210,7 +210,7 @@ class Rotation:
         peers, position = self._peers[rank], self._positions[rank]
         if not self._shares[rank]:
             return peers.own[position]
-        return peers.owed(position) + self._turns * (peers.share + (rank < self._cut))
+        return peers.own[position] + peers.offset(position) + self._turns * (peers.share + (rank < self._cut))
 
     def _settle(self) -> None:
         """Books what accrued, so that shares may change."""
@@ -249,11 +249,10 @@ class Rotation:
             return
         owed, rank = found
         share, scale = peers.share + more, 2 * len(self._sharing) - 2
-        slack = (scale - 1) * PARTS - scale * owed  # (2n - 3) * PARTS - (2n - 2) * s without what accrues
+        scaled = scale * owed
+        slack = (scale - 1) * PARTS - scaled  # (2n - 3) * PARTS - (2n - 2) * s without what accrues
         due = slack * _EXACT // share, rank, self._stamp, peers, more
-        turn = (
-            -(((scale - 2) * PARTS - slack) // (scale * share)) if scale else 1
-        )  # in a pool of one it is always that one's turn
+        turn = -((scaled - PARTS) // (scale * share)) if scale else 1  # in a pool of one it is always that one's turn
         if turn <= self._turns + 1:
             heappush(self._ready, due)
         else:

@@ -59,7 +59,7 @@ class Turns:
         return self._standings[agent_id].weight
 
     def level(self, agent_id: UUID) -> int:
-        return self._standings[agent_id].level
+        return self._standings.by_id[agent_id].level
 
     def of(self, among: frozenset[UUID] | None) -> RequirementClass:
         """The requirement class of these members (None: everyone), as it stands now."""
@@ -202,7 +202,7 @@ class Turns:
         """As `share`, of a class that `of` or `named` found."""
         if agent_id not in held.members:
             return 0
-        if self._measure and held.counters(agent_id) is None:
+        if self._measure and held.strategy.tally(agent_id) is None:
             return self._measure.share(agent_id)
         if not without:
             return held.strategy.share(agent_id)

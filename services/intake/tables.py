@@ -126,7 +126,7 @@ leads = Table(
     "leads",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("source_id", Uuid, ForeignKey(sources.c.id), nullable=False),
+    Column("source_id", Uuid, nullable=False),  # no foreign key: each lead would ask for a source that is never removed
     Column("received_at", TIMESTAMP(timezone=True), nullable=False),
     Column("contact", JSONB, nullable=False),
     Column("facts", JSONB, nullable=False),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from hashlib import blake2b
+from struct import Struct
 from typing import NamedTuple
 
 
@@ -24,6 +25,7 @@ class Kind(StrEnum):
 
 CODES = {Kind.EMAIL: 1, Kind.PHONE: 2, Kind.CLICK: 3, Kind.VISITOR: 4}
 _PREFIXES = {kind: bytes((code,)) for kind, code in CODES.items()}
+_SIGNED = Struct(">q")
 KINDS = {code: kind for kind, code in CODES.items()}
 
 
@@ -50,7 +52,8 @@ def digest(*parts: str, size: int = 16) -> bytes:
 
 def block_key(block: str) -> int:
     """A blocking key as a number of 64 bits, which an index holds and compares for less than text."""
-    return int.from_bytes(blake2b(block.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big", signed=True)
+    number: int = _SIGNED.unpack(blake2b(block.encode("utf-8", "surrogatepass"), digest_size=8).digest())[0]
+    return number
 
 
 def external_key(source_id: str, external_id: str) -> bytes:

@@ -9,6 +9,7 @@ or the beginning of a company's name. Which blocks these are was chosen on the t
 from __future__ import annotations
 
 from functools import lru_cache
+from string import digits
 
 from jellyfish import metaphone
 
@@ -28,6 +29,9 @@ MAX_BLOCK = {
     "work": 20,
     "name": 20,  # every John Smith
 }
+
+_NO_DIGITS = str.maketrans("", "", digits)
+_ONLY_DIGITS = {code: None for code in range(128) if chr(code) not in digits}
 
 # From how many contacts on an identifier that they share (a browser in a library, a mailbox they left) says nothing.
 MAX_SHARING = 20
@@ -65,8 +69,7 @@ def _of_name(profile: Profile, name: str, short: str) -> list[str]:
     """
     keys = []
     if profile.email_local:
-        digits = "".join(filter(str.isdigit, profile.email_local))
-        keys.append(f"slip:{name}:{profile.email_domain}:{digits}")
+        keys.append(f"slip:{name}:{profile.email_domain}:{_parted(profile.email_local)[1]}")
     if profile.phone:
         keys.append(f"area:{short}:{profile.phone[:5]}")
     if not (profile.email_local and profile.phone):
@@ -105,8 +108,15 @@ def _last_in_mailbox(profile: Profile) -> str:
 
 def _heard(mailbox: str) -> str:
     """A mailbox by how it sounds and its digits, which most slips leave; as it is written where it is so short that many sound alike."""
-    letters = "".join([c for c in mailbox if not c.isdigit()])
-    return f"{_sound(letters)}:{''.join([c for c in mailbox if c.isdigit()])}" if len(letters) > 6 else mailbox
+    letters, number = _parted(mailbox)
+    return f"{_sound(letters)}:{number}" if len(letters) > 6 else mailbox
+
+
+def _parted(mailbox: str) -> tuple[str, str]:
+    """What is no digit of a mailbox, and its digits."""
+    if mailbox.isascii():
+        return mailbox.translate(_NO_DIGITS), mailbox.translate(_ONLY_DIGITS)
+    return "".join([c for c in mailbox if not c.isdigit()]), "".join([c for c in mailbox if c.isdigit()])
 
 
 def _joined(text: str) -> str:

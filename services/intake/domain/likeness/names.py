@@ -99,6 +99,8 @@ def fold(text: str) -> str:
     """Lower case, without accents, in Latin letters where there is a usual way, words parted by one blank."""
     text = text[:MAX_NAME].casefold()
     if text.isascii():
+        if text.isalpha():
+            return text
         if text.replace(" ", "").isalpha():
             return " ".join(text.split())
     else:
@@ -113,9 +115,9 @@ def person_name(first: str | None, last: str | None, name: str | None) -> Person
         if not (first or last):
             return split
         return PersonName(fold(first) if first else split.first, fold(last) if last else split.last, split.suffix)
-    given, _ = _trim(fold(first or "").split())
-    family, suffix = _trim(fold(last or "").split())
-    return PersonName(" ".join(given), " ".join(family), suffix)
+    given, _ = _trimmed(fold(first or ""))
+    family, suffix = _trimmed(fold(last or ""))
+    return PersonName(given, family, suffix)
 
 
 def _split(name: str) -> PersonName:
@@ -127,6 +129,14 @@ def _split(name: str) -> PersonName:
     words = family
     start = next((n for n, word in enumerate(words) if n and word in PARTICLES), max(len(words) - 1, 1))
     return PersonName(" ".join(words[:start]), " ".join(words[start:]), suffix or behind)
+
+
+def _trimmed(folded: str) -> tuple[str, str]:
+    """The same for a folded text, which most often is one word."""
+    if " " not in folded:
+        return ("" if folded in DEGREES else folded), ""
+    words, suffix = _trim(folded.split())
+    return " ".join(words), suffix
 
 
 def _trim(words: list[str]) -> tuple[list[str], str]:

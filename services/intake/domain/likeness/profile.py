@@ -84,34 +84,35 @@ class Profile:
 
 def profile_of(contact: Mapping[str, Any], facts: Mapping[str, Any], *, keys: frozenset[bytes] = frozenset()) -> Profile:
     """The profile of a contact from the two blocks of a normal lead. What is no text counts as missing; never raises."""
-    local, domain = ("", "") if facts.get("email_role") else _mailbox(_text(contact, "email"))
-    street, house = _street(sent) if (sent := _text(contact, "street")) else ("", "")
-    company_domain = _text(facts, "company_domain").casefold()
+    said = _texts(contact)
+    known = said if facts is contact else _texts(facts)
+    local, domain = ("", "") if facts.get("email_role") else _mailbox(said.get("email", ""))
+    street, house = _street(sent) if (sent := said.get("street", "")) else ("", "")
+    company_domain = known.get("company_domain", "").casefold()
     return Profile(
-        name=_name(contact),
+        name=_name(said),
         email_local=local,
         email_domain=domain,
         work_email=bool(domain) and (facts.get("email_kind") == "company" or domain == company_domain),
-        phone="".join(_NUMBER.findall(_text(contact, "phone").partition(";")[0]))[:20],
-        company=_company(_text(contact, "company")),
+        phone="".join(_NUMBER.findall(said.get("phone", "").partition(";")[0]))[:20],
+        company=_company(said.get("company", "")),
         company_domain=company_domain,
         street=street,
         house=house,
-        postcode=_place(_text(facts, "postcode")).replace(" ", ""),
-        city=_place(_text(facts, "city")),
-        country=_text(facts, "country").upper(),
+        postcode=_place(known.get("postcode", "")).replace(" ", ""),
+        city=_place(known.get("city", "")),
+        country=known.get("country", "").upper(),
         keys=keys,
     )
 
 
-def _text(block: Mapping[str, Any], field: str) -> str:
-    value = block.get(field)
-    return value[:1000] if isinstance(value, str) else ""
+def _texts(block: Mapping[str, Any]) -> dict[str, str]:
+    return {field: value[:1000] for field, value in block.items() if isinstance(value, str)}
 
 
-def _name(contact: Mapping[str, Any]) -> PersonName:
+def _name(said: Mapping[str, str]) -> PersonName:
     """From the name's own fields where there are both; else a full name is parsed, which knows far more than position does."""
-    first, last, name = _text(contact, "first_name"), _text(contact, "last_name"), _text(contact, "name")
+    first, last, name = said.get("first_name", ""), said.get("last_name", ""), said.get("name", "")
     if (first and last) or not name:
         return person_name(first, last, None)
     if not (first or last) and (two := _two_plain_words(name)):

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ import httpx
 import psutil
 import pytest
 
+from shared.auth import Caller, Role, Tokens
+from shared.clock import SystemClock
 from tests.support.market import lead
 from tests.support.processes import INHERITED, ROOT
 from tests.support.waiting import eventually
@@ -73,8 +76,8 @@ class Run:
 @contextlib.asynccontextmanager
 async def client_of(run: Run) -> AsyncIterator[httpx.AsyncClient]:
     address = await run.address()
-    command = [sys.executable, "-m", "services", "token", "--data", str(run.data), "--role", "admin"]
-    token = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    keys = Tokens.from_file(run.data / "keys.json")  # `services token` does no more, and starts an interpreter for it
+    token = keys.issue(Caller("tester", Role.ADMIN), now=SystemClock().now(), lifetime=timedelta(hours=1))
     async with httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {token}"}, timeout=15) as client:
         yield client
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from uuid import UUID
 
 from shared.clock import uuid7_floor
@@ -20,7 +21,7 @@ async def claim(uow: UnitOfWork, event_ids: Iterable[UUID]) -> set[UUID]:
     """
     rows = await uow.fetch(
         f"INSERT INTO {uow.service}.inbox (event_id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING RETURNING event_id",
-        sorted(set(event_ids)),
+        sorted(set(event_ids), key=attrgetter("int")),
     )
     return {row["event_id"] for row in rows}
 

@@ -23,11 +23,18 @@ class Connections:
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:
         """A pooled connection; what goes wrong on it is raised as Transient or Permanent."""
         with translated():
-            async with self._opening:  # a reader and a publisher that begin at once must not make two
-                if self._pool is None:
-                    self._pool = await asyncpg.create_pool(self._dsn, min_size=1, max_size=4, timeout=5, reset=_as_it_is)
-            async with self._pool.acquire(timeout=5) as connection:
+            if self._pool is None:
+                await self._open()
+            assert self._pool is not None
+            async with (
+                self._pool.acquire() as connection
+            ):  # without a timeout, which would make tasks: no more ask than there are
                 yield connection
+
+    async def _open(self) -> None:
+        async with self._opening:  # a reader and a publisher that begin at once must not make two
+            if self._pool is None:
+                self._pool = await asyncpg.create_pool(self._dsn, min_size=1, max_size=4, timeout=5, reset=_as_it_is)
 
     def close(self) -> None:
         if self._pool is not None:

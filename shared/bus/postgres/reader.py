@@ -16,6 +16,7 @@ import asyncpg
 
 from shared.bus.postgres.connections import Connections, Wakes
 from shared.contracts.envelope import Received, unpack_headers
+from shared.db.uow import columns
 from shared.telemetry import logger
 
 POLL_FAST, POLL_SLOW = 0.005, 0.05  # seconds between looks: while there is news, and after a second without
@@ -23,10 +24,11 @@ A_DAY = timedelta(days=1)
 
 log = logger(__name__)
 
+HEADS = "SELECT topic, partition, next FROM bus.heads WHERE topic = ANY($1)"
+
 READ = """
 SELECT l.topic, l.partition, l."offset", l.key, l.headers, l.value, l.written_at
 FROM unnest($1::text[], $2::int[], $3::bigint[], $4::timestamptz[]) AS p(topic, partition, position, since)
-JOIN bus.heads h ON h.topic = p.topic AND h.partition = p.partition AND h.next > p.position
 CROSS JOIN LATERAL (
     SELECT * FROM bus.log l
     WHERE l.topic = p.topic AND l.partition = p.partition AND l."offset" >= p.position AND l.written_at >= p.since
@@ -82,11 +84,12 @@ class PostgresReader:
         self._lease = timedelta(seconds=session_timeout)
         self._wakes = wakes
         self._news = wakes.listen(topics)
-        self._reading: dict[Partition, tuple[int, datetime]] = {}  # held partitions: next offset to read
-        self._finished: dict[Partition, tuple[int, datetime]] = {}  # done and not yet committed
-        self._written: dict[tuple[str, int, int], datetime] = {}  # of the batch in hand, by offset
+        self._reading: dict[Partition, int] = {}  # held partitions: next offset to read
+        self._finished: dict[Partition, int] = {}  # done and not yet committed: the offset behind it
+        self._since: dict[Partition, datetime] = {}  # what is left to read or commit was written after this
         self._leaving: set[Partition] = set()
         self._turn = 0
+        self._idle = False  # there was nothing at the last look
         self._busy = 0.0  # when there was news last, by the loop's clock
         self._trouble: str | None = None
         self._tending: asyncio.Task[None] | None = None
@@ -104,64 +107,59 @@ class PostgresReader:
 
     async def read(self, limit: int) -> list[Received]:
         await self._hand_over()
+        if self._idle:
+            await self._wait_for_news()
         self._news.clear()
-        rows = await self._fetch(limit)
-        now = asyncio.get_running_loop().time()
-        if not rows:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), POLL_FAST if now - self._busy < 1.0 else POLL_SLOW)
-            rows = await self._fetch(limit)
-        if rows:
-            self._busy = now
-        return self._take(rows)
+        records = self._take(await self._fetch(limit))
+        self._idle = not records
+        if records:
+            self._busy = asyncio.get_running_loop().time()
+        return records
+
+    async def _wait_for_news(self) -> None:
+        busy = asyncio.get_running_loop().time() - self._busy < 1.0
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(POLL_FAST if busy else POLL_SLOW):
+                await self._news.wait()
 
     async def _fetch(self, limit: int) -> list[Any]:
-        held = list(self._reading.items())
-        if not held:
-            return []
-        self._turn = (self._turn + 1) % len(held)  # who comes first changes, so that a full batch starves nobody
-        held = held[self._turn :] + held[: self._turn]
         async with self._connections.connection() as connection:
-            return list(
-                await connection.fetch(
-                    READ,
-                    [topic for (topic, _), _ in held],
-                    [partition for (_, partition), _ in held],
-                    [position for _, (position, _) in held],
-                    [since for _, (_, since) in held],
-                    limit,
-                )
-            )
+            heads = {(row["topic"], row["partition"]): row["next"] for row in await connection.fetch(HEADS, self._topics)}
+            held = [
+                (*place, position, self._since[place]) for place, position in self._reading.items() if heads[place] > position
+            ]
+            if not held:
+                return []
+            self._turn = (self._turn + 1) % len(held)  # who comes first changes, so that a full batch starves nobody
+            return list(await connection.fetch(READ, *columns(held[self._turn :] + held[: self._turn]), limit))
 
     def _take(self, rows: list[Any]) -> list[Received]:
         records = []
-        for row in rows:
-            partition = (row["topic"], row["partition"])
-            if partition not in self._reading:  # lost while the query ran
+        begun: set[Partition] = set()
+        for topic, partition, offset, key, headers, value, written_at in rows:
+            place = (topic, partition)
+            if place not in self._reading:  # lost while the query ran
                 continue
-            self._reading[partition] = (row["offset"] + 1, row["written_at"] - A_DAY)
-            self._written[(*partition, row["offset"])] = row["written_at"]
-            records.append(Received(*partition, row["offset"], row["key"], _headers(row["headers"]), row["value"]))
+            if place not in begun:
+                begun.add(place)
+                self._since[place] = written_at - A_DAY
+            self._reading[place] = offset + 1
+            records.append(Received(topic, partition, offset, key, _headers(headers), value))
         return records
 
     def done(self, records: Sequence[Received]) -> None:
-        for record in records:
-            partition = (record.topic, record.partition)
-            written = self._written.pop((*partition, record.offset), None)
-            if written is not None and partition in self._reading:
-                self._finished[partition] = (record.offset + 1, written - A_DAY)
+        behind = {(record.topic, record.partition): record.offset + 1 for record in records}
+        self._finished |= {place: position for place, position in behind.items() if place in self._reading}
 
     def rewind(self, records: Sequence[Received]) -> None:
-        for record in reversed(records):
-            partition = (record.topic, record.partition)
-            written = self._written.pop((*partition, record.offset), None)
-            if written is not None and partition in self._reading:
-                self._reading[partition] = (record.offset, written - A_DAY)
+        first = {(record.topic, record.partition): record.offset for record in reversed(records)}
+        self._reading |= {place: position for place, position in first.items() if place in self._reading}
+        self._idle = False
 
     async def commit(self) -> None:
         await self._commit(self._finished, release=False)
 
-    async def _commit(self, positions: dict[Partition, tuple[int, datetime]], *, release: bool) -> None:
+    async def _commit(self, positions: dict[Partition, int], *, release: bool) -> None:
         taken = dict(positions)
         if not taken:
             return
@@ -170,10 +168,7 @@ class PostgresReader:
                 COMMIT,
                 self._group,
                 self._member,
-                [topic for topic, _ in taken],
-                [partition for _, partition in taken],
-                [position for position, _ in taken.values()],
-                [since for _, since in taken.values()],
+                *columns([(*place, position, self._since[place]) for place, position in taken.items()]),
                 release,
             )
         for partition, position in taken.items():
@@ -196,7 +191,7 @@ class PostgresReader:
                 LAG,
                 [topic for (topic, _), _ in held],
                 [partition for (_, partition), _ in held],
-                [position for _, (position, _) in held],
+                [position for _, position in held],
             )
         assert row is not None
         self._trouble = f"a record has waited since {row['oldest']:%Y-%m-%d %H:%M}" if row["late"] else None
@@ -246,12 +241,13 @@ class PostgresReader:
                 [topic for topic, _ in sorted(wanted)],
                 [partition for _, partition in sorted(wanted)],
             )
-        held = {(row["topic"], row["partition"]): (row["position"], row["since"]) for row in rows}
+        held = {(row["topic"], row["partition"]): row for row in rows}
         for lost in self._reading.keys() - held.keys():
             del self._reading[lost]
             self._finished.pop(lost, None)
-        for partition in held.keys() - self._reading.keys():
-            self._reading[partition] = held[partition]
+        for place in held.keys() - self._reading.keys():
+            self._reading[place], self._since[place] = held[place]["position"], held[place]["since"]
+            self._idle = False
         self._leaving = set(self._reading) - mine
 
     async def _live_members(self, connection: asyncpg.Connection) -> list[str]:

@@ -21,7 +21,7 @@ from shared.errors import Transient
 from shared.telemetry import events_emitted, logger, loop_faults, outbox_rows
 
 BATCH = 500
-POLL_FAST, POLL_SLOW = 0.01, 0.05  # seconds: after news, and after none for a while
+POLL_FAST, POLL_SLOW = 0.01, 0.05  # seconds: after news from another process, and after none for a while
 STANDBY = 0.5  # seconds between tries for the lock
 SAMPLE = 0.5  # seconds between looks at the backlog
 BACKOFF = (0.05, 2.0)  # seconds, first and longest
@@ -118,7 +118,7 @@ class Relay:
         return False
 
     async def _publish_until_stopped(self, connection: asyncpg.Connection, publisher: Publisher) -> None:
-        pause = POLL_FAST
+        pause, woken = POLL_FAST, False
         while True:
             self._wake.clear()
             stopping = self._stop.is_set()
@@ -126,8 +126,9 @@ class Relay:
             if count == 0 and stopping:
                 return
             if count < BATCH and not self._stop.is_set():
-                pause = POLL_FAST if count else min(pause * 1.5, POLL_SLOW)
-                await _wait(self._wake, pause)
+                # This process says when it has more. Only what others commit has to be looked for.
+                pause = POLL_FAST if count and not woken else min(pause * 1.5, POLL_SLOW)
+                woken = await _wait(self._wake, pause)
 
     async def _round(self, connection: asyncpg.Connection, publisher: Publisher) -> int:
         with translated():
@@ -153,7 +154,10 @@ class Relay:
         outbox_rows.labels(self._database.service).set(self._backlog)
 
 
-async def _wait(event: asyncio.Event, seconds: float) -> None:
+async def _wait(event: asyncio.Event, seconds: float) -> bool:
+    """Whether it came in so many seconds."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):  # unlike wait_for, it makes no task
             await event.wait()
+            return True
+    return False

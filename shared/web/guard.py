@@ -108,9 +108,9 @@ class Guard:
 
     def _identify(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bytes:
         """Gives the request an id and a trace: the sender's, where they are well formed."""
-        sent_id = headers.get(b"x-request-id", b"")
-        request_id = sent_id if REQUEST_ID.fullmatch(sent_id) else self._clock.uuid7().hex.encode()
-        traceparent = accept_traceparent(headers.get(b"traceparent", b"").decode("latin-1"))
+        sent_id, sent_trace = headers.get(b"x-request-id"), headers.get(b"traceparent")
+        request_id = sent_id if sent_id and REQUEST_ID.fullmatch(sent_id) else self._clock.uuid7().hex.encode()
+        traceparent = accept_traceparent(sent_trace.decode("latin-1") if sent_trace else None)
         current_trace.set(traceparent)
         scope["handoff.cause"] = Cause(request_id.decode(), traceparent)
         return request_id

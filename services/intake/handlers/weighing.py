@@ -7,9 +7,11 @@ person is asked. What was said of a pair holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
@@ -37,8 +39,9 @@ from shared.contracts.events import Evidence
 from shared.db.uow import UnitOfWork, to_json
 from shared.telemetry import new_traceparent
 
-# In one transaction, and between two reads: the process does nothing else meanwhile, some milliseconds at the most.
-STEP = 100  # contacts, or as many as were taken together
+STEP = 300  # contacts in one transaction, or as many as were taken together
+# Between two reads: the process does nothing else meanwhile, some milliseconds at the most.
+PROFILES = 100
 PAIRS = 100
 BY = "recognition"
 
@@ -79,8 +82,12 @@ async def weigh_step(uow: UnitOfWork) -> Weighed | None:
 async def _weigh(uow: UnitOfWork, lead_of: Mapping[UUID, UUID]) -> bool:
     """Whether one of these contacts is to be merged now. Each comes with the lead that made it wait."""
     remembered = await matches.remembered(uow, list(lead_of))
-    profiles = {id: _profile(contact) for id, contact in remembered.items()}
-    lying = {id: {block_key(block): block for block in blocks(profile)} for id, profile in profiles.items()}
+    profiles: dict[UUID, Profile] = {}
+    lying: dict[UUID, dict[int, str]] = {}
+    for ids in _batched(remembered, PROFILES):
+        profiles |= {id: _profile(remembered[id]) for id in ids}
+        lying |= {id: {block_key(block): block for block in blocks(profiles[id])} for id in ids}
+        await asyncio.sleep(0)  # others' turn
     known = await matches.candidates(uow, [block for own in lying.values() for block in own], limit=max(MAX_BLOCK.values()))
     await matches.add_blocks(uow, [(block, id) for id, own in lying.items() for block in own if id not in known.get(block, ())])
     pairs = sorted(_pairs(lying, known) | await _sharing(uow, remembered))
@@ -88,14 +95,20 @@ async def _weigh(uow: UnitOfWork, lead_of: Mapping[UUID, UUID]) -> bool:
         return False
     policies = await _policies(uow, {id: lead_of[id] for id in profiles})
     likely = []
-    for first in range(0, len(pairs), PAIRS):
-        some = pairs[first : first + PAIRS]
+    for some in _batched(pairs, PAIRS):
         others = await matches.remembered(uow, sorted({id for pair in some for id in pair} - profiles.keys()))
         profiles |= {id: _profile(contact) for id, contact in others.items()}
         likely += _likely(some, profiles, policies)
     if likely:
         await _keep(uow, sorted(likely, key=lambda likeness: (-likeness.verdict.score, likeness.older, likeness.younger)))
     return any(likeness.decision is Decision.MERGE for likeness in likely)
+
+
+def _batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The items in lists of so many; the last may be shorter."""
+    left = iter(items)
+    while some := list(islice(left, size)):
+        yield some
 
 
 def _profile(contact: Contact | Remembered) -> Profile:

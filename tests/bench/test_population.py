@@ -11,7 +11,8 @@ import pytest
 from rapidfuzz.distance import OSA
 
 from services.intake.domain.likeness import SUGGESTED, weigh
-from services.intake.domain.likeness.names import Agreement, compare_first, fold
+from services.intake.domain.likeness.names import Agreement, compare_first
+from services.intake.domain.likeness.spelling import fold
 from shared.clock import SystemClock
 from tests.bench.body import ON_KNOWN_PHONE, ROUND, TOUCHES, Mix
 from tests.bench.people import COMPANIES, FIRST, LAST, PEOPLE, person

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from shared.db.embedded import Server
-from tests.support import kafka
 from tests.support.ground import Ground, fresh_topics
 from tests.support.installation import Installation, installed, make_tokens
 from tests.support.refusals import Running, open_world
-
-
-@pytest.fixture(scope="session")
-def broker() -> Iterator[kafka.Kafka]:
-    reason = kafka.available()
-    if reason and not os.environ.get("REQUIRE_KAFKA"):
-        pytest.skip(reason)
-    assert reason is None, reason
-    with kafka.session_kafka() as running:
-        yield running
 
 
 @pytest.fixture(params=["postgres", pytest.param("kafka", marks=pytest.mark.kafka)])
@@ -31,7 +19,7 @@ async def ground(request: pytest.FixtureRequest, server: Server, template: str, 
     async with installed(server, template, make_tokens(tmp_path)) as installation:
         installation.bus = request.param
         if request.param == "kafka":
-            installation.kafka_bootstrap = request.getfixturevalue("broker").bootstrap
+            installation.kafka_bootstrap = request.getfixturevalue("kafka").bootstrap
             await fresh_topics(installation.kafka_bootstrap)
         yield Ground(installation, tmp_path)
 

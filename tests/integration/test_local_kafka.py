@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import MessageSizeTooLargeError
 
-from tests.support import kafka
+from tests.support.kafka import Kafka
 
 TOPIC = "kept"
 PARTITIONS = 12
@@ -20,16 +19,6 @@ pytestmark = [
     pytest.mark.kafka,
     pytest.mark.skipif("KAFKA_BOOTSTRAP" in os.environ, reason="the broker of KAFKA_BOOTSTRAP is not ours to kill"),
 ]
-
-
-@pytest.fixture(scope="module")
-def broker() -> Iterator[kafka.Kafka]:
-    reason = kafka.available()
-    if reason and not os.environ.get("REQUIRE_KAFKA"):
-        pytest.skip(reason)
-    assert reason is None, reason
-    with kafka.session_kafka() as running:
-        yield running
 
 
 async def create_topic(bootstrap: str, name: str) -> None:
@@ -68,42 +57,42 @@ async def read(bootstrap: str, topic: str, count: int) -> list[bytes]:
     return found
 
 
-async def test_records_and_offsets_survive_sigkill(broker: kafka.Kafka) -> None:
-    await create_topic(broker.bootstrap, TOPIC)
+async def test_records_and_offsets_survive_sigkill(kafka: Kafka) -> None:
+    await create_topic(kafka.bootstrap, TOPIC)
     before = [b"%09d" % number for number in range(500)]
-    await publish(broker.bootstrap, TOPIC, before)
-    assert sorted(await read(broker.bootstrap, TOPIC, len(before))) == before
+    await publish(kafka.bootstrap, TOPIC, before)
+    assert sorted(await read(kafka.bootstrap, TOPIC, len(before))) == before
 
     unread = [b"%09d" % number for number in range(500, 1000)]
-    await publish(broker.bootstrap, TOPIC, unread)
-    await asyncio.to_thread(broker.kill)
-    await asyncio.to_thread(broker.start)
-    assert sorted(await read(broker.bootstrap, TOPIC, len(unread))) == unread
+    await publish(kafka.bootstrap, TOPIC, unread)
+    await asyncio.to_thread(kafka.kill)
+    await asyncio.to_thread(kafka.start)
+    assert sorted(await read(kafka.bootstrap, TOPIC, len(unread))) == unread
 
-    consumer = AIOKafkaConsumer(bootstrap_servers=broker.bootstrap)
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap)
     await consumer.start()
     ends = await consumer.end_offsets([TopicPartition(TOPIC, partition) for partition in range(PARTITIONS)])
     await consumer.stop()
     assert sum(ends.values()) == len(before) + len(unread)
 
 
-async def test_starting_twice_and_stopping_twice_is_no_error(broker: kafka.Kafka) -> None:
-    broker.start()
-    broker.stop()
-    broker.stop()
-    broker.start()
-    await create_topic(broker.bootstrap, "again")
+async def test_starting_twice_and_stopping_twice_is_no_error(kafka: Kafka) -> None:
+    kafka.start()
+    kafka.stop()
+    kafka.stop()
+    kafka.start()
+    await create_topic(kafka.bootstrap, "again")
 
 
-async def test_an_event_fits_and_half_a_mebibyte_does_not(broker: kafka.Kafka) -> None:
-    await create_topic(broker.bootstrap, "sized")
-    await publish(broker.bootstrap, "sized", [bytes(256 * 1024)])
+async def test_an_event_fits_and_half_a_mebibyte_does_not(kafka: Kafka) -> None:
+    await create_topic(kafka.bootstrap, "sized")
+    await publish(kafka.bootstrap, "sized", [bytes(256 * 1024)])
     with pytest.raises(MessageSizeTooLargeError):
-        await publish(broker.bootstrap, "sized", [bytes(512 * 1024)])
+        await publish(kafka.bootstrap, "sized", [bytes(512 * 1024)])
 
 
-async def test_a_misspelt_topic_is_not_created(broker: kafka.Kafka) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
+async def test_a_misspelt_topic_is_not_created(kafka: Kafka) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
     await admin.start()
     (described,) = await admin.describe_topics(["misspelt"])
     names = await admin.list_topics()

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from nameparser import HumanName
 
 from services.intake.domain.likeness import THRESHOLD, Decision, Profile, blocks, decide, limit_of, profile_of, remember, weigh
-from services.intake.domain.likeness.names import Agreement, compare_first, compare_last, fold, person_name
+from services.intake.domain.likeness.names import Agreement, compare_first, compare_last, person_name
+from services.intake.domain.likeness.spelling import fold
 
 CONTACT = ("name", "first_name", "last_name", "email", "phone", "company", "street")
 

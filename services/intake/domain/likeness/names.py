@@ -1,45 +1,30 @@
 """Comparing the names of persons: how people write their own name differently, and how different people's names look alike.
 
-Works on folded text: lower case, without accents, in Latin letters. Cheap enough for the hot path, so it splits a full name by position
-and does not parse it.
+Works on folded text (spelling.py). Cheap enough for the hot path, so it splits a full name by position and does not parse it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache, lru_cache
-from unicodedata import combining, normalize
+from functools import cache
 
-from rapidfuzz.distance import OSA, JaroWinkler
+from rapidfuzz.distance import OSA
 
 from services.intake.domain.likeness.short_forms import formal_names, short_forms
-
-MAX_NAME = 120  # characters that are looked at; nobody's name is longer, and comparing is quadratic
-ALIKE = 0.92  # Jaro-Winkler; below it two spellings are two names
-
-# Letters that Unicode does not take apart, and the Cyrillic and Greek alphabets as they are usually written in Latin letters.
-_LETTERS = str.maketrans(
-    dict(zip("æœøłđðþıħŋ", ("ae", "oe", "o", "l", "d", "d", "th", "i", "h", "n"), strict=True))
-    | dict(zip("абвгдезийклмнопрстуфыэ", "abvgdeziiklmnoprstufye", strict=True))
-    | dict(
-        zip(
-            "жхцчшщюяєіїґъьѕј",
-            ("zh", "kh", "ts", "ch", "sh", "shch", "yu", "ya", "e", "i", "i", "g", "", "", "s", "j"),
-            strict=True,
-        )
-    )
-    | dict(zip("αβγδεζηικλμνξοπρστυφω", "avgdeziiklmnxoprstyfo", strict=True))
-    | dict(zip("θχψ", ("th", "ch", "ps"), strict=True))
+from services.intake.domain.likeness.spelling import (
+    MAX_NAME,
+    fold,
+    gendered,
+    is_initial,
+    one_slip,
+    same_sound,
+    same_spelling,
+    slip,
+    sound,
+    spelling,
+    written,
 )
-_LETTER_OF_TWO = frozenset(
-    ["ya", "ye", "yi", "yu", "zh", "kh", "ts", "ch", "sh"]
-)  # one, before it was brought into Latin letters
-_MARKS = str.maketrans(
-    dict.fromkeys("'’`´ʼʹ\u200b\u200c\u200d\ufeff", "") | dict.fromkeys('-_.,;:/\\|()[]{}<>"“”„«»*+&#!?@~^=%$', " ")
-)
-
-_SOUNDS = str.maketrans({"c": "k", "q": "k", "v": "f", "w": "f", "y": "i", "j": "i", "z": "s", "x": "ks"})
 
 
 def _words(text: str) -> frozenset[str]:
@@ -93,19 +78,6 @@ class NameAgreement:
     last: Agreement
     swapped: bool = False
     generation: Agreement = Agreement.SAME
-
-
-def fold(text: str) -> str:
-    """Lower case, without accents, in Latin letters where there is a usual way, words parted by one blank."""
-    text = text[:MAX_NAME].casefold()
-    if text.isascii():
-        if text.isalpha():
-            return text
-        if text.replace(" ", "").isalpha():
-            return " ".join(text.split())
-    else:
-        text = "".join(c for c in normalize("NFKD", text) if not combining(c)).translate(_LETTERS)
-    return " ".join(text.translate(_MARKS).split())
 
 
 def person_name(first: str | None, last: str | None, name: str | None) -> PersonName:
@@ -168,7 +140,7 @@ def _crossed(a: PersonName, b: PersonName) -> tuple[Agreement, Agreement] | None
     """How they agree with one's first name taken for a last name; None where they do not. Who gave one word may have given either."""
     if not (a.last and b.last):
         return (Agreement.UNKNOWN, Agreement.SAME) if a.first == b.last or a.last == b.first else None
-    if a.first != b.last and a.last != b.first and not (_same_sound(a.first, b.last) and _same_sound(a.last, b.first)):
+    if a.first != b.last and a.last != b.first and not (same_sound(a.first, b.last) and same_sound(a.last, b.first)):
         return None
     crossed = compare_first(a.first, b.last), compare_first(a.last, b.first)
     if not set(crossed).issubset(MAY_AGREE) or set(crossed).isdisjoint(AGREE):
@@ -177,26 +149,18 @@ def _crossed(a: PersonName, b: PersonName) -> tuple[Agreement, Agreement] | None
     return weaker, stronger
 
 
-def _same_sound(a: str, b: str) -> bool:
-    return bool(a and b) and _sound(a) == _sound(b)
-
-
 def slipped(a: PersonName, b: PersonName) -> bool:
     """Are the first names a slip apart, though it made another name (Mara, Maria)? For two who share what is hardly ever shared.
 
     Also where it is a slip in a short form, and where one swapped their names before or after they married.
     """
-    if min(len(a.first), len(b.first)) < 3 or _gendered(a.first, b.first):
+    if min(len(a.first), len(b.first)) < 3 or gendered(a.first, b.first):
         return False
-    if a.first == b.last or a.last == b.first or _one_slip(_spelling(a.first), _spelling(b.first)):
+    if a.first == b.last or a.last == b.first or one_slip(spelling(a.first), spelling(b.first)):
         return True
     known = short_forms()
     pairs = [(form, b.first) for form in known.get(a.first, ())] + [(form, a.first) for form in known.get(b.first, ())]
-    return any(min(len(form), len(other)) > 3 and _one_slip(form, other) for form, other in pairs)
-
-
-def _one_slip(a: str, b: str) -> bool:
-    return OSA.distance(a, b, score_cutoff=2) <= (2 if min(len(a), len(b)) > 5 else 1)
+    return any(min(len(form), len(other)) > 3 and one_slip(form, other) for form, other in pairs)
 
 
 def _compare_generations(a: str, b: str) -> Agreement:
@@ -211,45 +175,41 @@ def compare_first(a: str, b: str) -> Agreement:
         return Agreement.UNKNOWN
     if a == b:
         return Agreement.SAME
-    if _is_initial(a) or _is_initial(b):
+    if is_initial(a) or is_initial(b):
         return _compare_initial(a, b)
-    if _written(a) == _written(b):
+    if written(a) == written(b):
         return Agreement.SAME
     parts, others = a.split(), b.split()
     if len(parts) > 1 or len(others) > 1:
         return _compare_double(parts, others)
     known = short_forms()
-    if b in known.get(a, ()) or _spelling(a) == _spelling(b) or _spelling(b) in _spelled_forms().get(_spelling(a), ()):
+    if b in known.get(a, ()) or spelling(a) == spelling(b) or spelling(b) in _spelled_forms().get(spelling(a), ()):
         return Agreement.VARIANT
     if a in known and b in known:
         return _compare_known(a, b)
     if _cut_short(a, b) or _cut_short(b, a):
         return Agreement.VARIANT
-    slip = min(len(a), len(b)) > 4 and _slip(a, b) and not _gendered(a, b)
-    return Agreement.CLOSE if slip or _changed_about(a, b) or _changed_about(b, a) else Agreement.DIFFERS
+    slipped_once = min(len(a), len(b)) > 4 and slip(a, b) and not gendered(a, b)
+    return Agreement.CLOSE if slipped_once or _changed_about(a, b) or _changed_about(b, a) else Agreement.DIFFERS
 
 
 def _compare_initial(a: str, b: str) -> Agreement:
     """B. may be William, who is Bill, but may be his wife as well."""
-    if _sound(a) == _sound(b):
+    if sound(a) == sound(b):
         return Agreement.INITIAL
     initial, name = sorted((a, b), key=len)
     forms = [form for form in short_forms().get(name, ()) if name in formal_names().get(form, ())]
     return Agreement.UNKNOWN if any(form[0] == initial for form in forms) else Agreement.DIFFERS
 
 
-def _changed_about(name: str, slip: str) -> bool:
+def _changed_about(name: str, other: str) -> bool:
     """Two letters of a short name, or of a short form, changed about: Jsoh for Josh, who is Joshua. No other name is made so."""
-    if slip in short_forms() or len(slip) < 4:
+    if other in short_forms() or len(other) < 4:
         return False
     return any(
-        len(form) == len(slip) and OSA.distance(form, slip, score_cutoff=1) == 1 and sorted(form) == sorted(slip)
+        len(form) == len(other) and OSA.distance(form, other, score_cutoff=1) == 1 and sorted(form) == sorted(other)
         for form in (name, *short_forms().get(name, ()))
     )
-
-
-def _is_initial(name: str) -> bool:
-    return len(name) == 1 or name in _LETTER_OF_TWO
 
 
 @cache
@@ -257,7 +217,7 @@ def _spelled_forms() -> dict[str, frozenset[str]]:
     """Short forms, by one spelling for all that sound the same: Nataliya, as Natalia, is Natasha."""
     spelled: dict[str, set[str]] = {}
     for name, others in short_forms().items():
-        spelled.setdefault(_spelling(name), set()).update(map(_spelling, others))
+        spelled.setdefault(spelling(name), set()).update(map(spelling, others))
     return {name: frozenset(others) for name, others in spelled.items()}
 
 
@@ -290,7 +250,7 @@ def compare_last(a: str, b: str) -> Agreement:
     """Compares two folded last names. One part of a double name is a variant; particles are left out."""
     if not a or not b:
         return Agreement.UNKNOWN
-    if a == b or _written(a) == _written(b):
+    if a == b or written(a) == written(b):
         return Agreement.SAME
     if len(a) == 1 or len(b) == 1:
         return Agreement.INITIAL if a[0] == b[0] else Agreement.DIFFERS
@@ -299,46 +259,7 @@ def compare_last(a: str, b: str) -> Agreement:
         return Agreement.SAME
     if (len(parts) > 1 or len(others) > 1) and parts & others:
         return Agreement.VARIANT
-    return Agreement.CLOSE if _slip(a, b) or _same_spelling(a, b) else Agreement.DIFFERS
-
-
-def _written(name: str) -> str:
-    """Mueller and Müller, of which folding leaves Muller, are one name; and Jean Pierre is Jeanpierre."""
-    return name.replace(" ", "").replace("ae", "a").replace("oe", "o").replace("ue", "u")
-
-
-def _slip(a: str, b: str) -> bool:
-    """One slip, or in a long word two that leave it looking the same (Jaro-Winkler, which forgives the end of a word most)."""
-    shorter = min(len(a), len(b))
-    if shorter < 4 or abs(len(a) - len(b)) > 2:
-        return False
-    edits = OSA.distance(a, b, score_cutoff=2)
-    return edits == 1 or (edits == 2 and shorter > 7 and JaroWinkler.similarity(min(a, b), max(a, b)) >= ALIKE)
-
-
-def _sound(name: str) -> str:
-    return name[0].translate(_SOUNDS)
-
-
-@lru_cache(maxsize=4096)
-def _spelling(name: str) -> str:
-    """One spelling for names that sound the same: Catherine and Katherine, Steven and Stephen."""
-    sounds = name.replace("ph", "f").translate(_SOUNDS)
-    return "".join(c for n, c in enumerate(sounds) if n == 0 or c not in ("h", sounds[n - 1]))
-
-
-def _same_spelling(a: str, b: str) -> bool:
-    """Also where one of them has g for h. Most names begin otherwise, which is seen at once."""
-    return _opening(a) == _opening(b) and _spelling(a).replace("h", "g") == _spelling(b).replace("h", "g")
-
-
-def _opening(name: str) -> str:
-    return "f" if name.startswith("ph") else name[0].translate(_SOUNDS)[0].replace("h", "g")
-
-
-def _gendered(a: str, b: str) -> bool:
-    """Paul and Paula, Mario and Maria: they differ in how they end, and are husband and wife more often than a slip."""
-    return a[-1] != b[-1] and sorted(a) != sorted(b) and a.rstrip("aeoiy") == b.rstrip("aeoiy")
+    return Agreement.CLOSE if slip(a, b) or same_spelling(a, b) else Agreement.DIFFERS
 
 
 def _siblings(a: str, b: str) -> bool:

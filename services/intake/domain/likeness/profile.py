@@ -11,7 +11,8 @@ from typing import Any
 from nameparser import HumanName
 from nameparser.config import CONSTANTS
 
-from services.intake.domain.likeness.names import MAX_NAME, NOBODY, SUFFIXES, PersonName, fold, person_name
+from services.intake.domain.likeness.names import NOBODY, SUFFIXES, PersonName, person_name
+from services.intake.domain.likeness.spelling import MAX_NAME, fold
 
 _FORMS = (
     "ab ag and aps as asa associates bv bvba co company corp corporation doo e eg et est eurl ev fils gbr gmbh group gruppe holding "

@@ -19,7 +19,18 @@ from rapidfuzz.distance import OSA
 
 from services.intake.domain.likeness.evidence import Evidence, Verdict
 from services.intake.domain.likeness.frequent import FREQUENT_SURNAMES
-from services.intake.domain.likeness.names import AGREE, MAY_AGREE, Agreement, NameAgreement, PersonName, compare_names, slipped
+from services.intake.domain.likeness.mailboxes import (
+    digits,
+    domain_slip,
+    letter_slip,
+    made_of_name,
+    numbered,
+    one_mailbox,
+    only_letters,
+    slipped_mailbox,
+    spells,
+)
+from services.intake.domain.likeness.names import AGREE, MAY_AGREE, Agreement, NameAgreement, compare_names, slipped
 from services.intake.domain.likeness.profile import Profile
 
 PRIOR = -20.0  # bits: one pair in a million
@@ -53,7 +64,7 @@ def weigh(a: Profile, b: Profile) -> Verdict:
     Where the first names, or junior and senior, rule it out, the verdict is of the names alone, and always apart.
     """
     names = compare_names(a.name, b.name)
-    if names.first is Agreement.DIFFERS and _one_mailbox(a, b) and slipped(a.name, b.name):
+    if names.first is Agreement.DIFFERS and one_mailbox(a, b) and slipped(a.name, b.name):
         names = replace(names, first=Agreement.CLOSE)
     evidence = list(_weigh_names(a, b, names))
     if Agreement.DIFFERS not in (names.first, names.generation):
@@ -116,13 +127,9 @@ def _weigh_names(a: Profile, b: Profile, names: NameAgreement) -> Iterable[Evide
         yield Evidence("name", "only one says junior or senior", -6.0)
 
 
-def _one_mailbox(a: Profile, b: Profile) -> bool:
-    return bool(a.email_local) and (a.email_local, a.email_domain) == (b.email_local, b.email_domain)
-
-
 def _renamed(a: Profile, b: Profile) -> Evidence | None:
     """Whoever marries keeps the mailbox made of the old name, and the number, which at home nobody of that first name shares."""
-    if _spells(a.email_local, b.name) or _spells(b.email_local, a.name):
+    if spells(a.email_local, b.name) or spells(b.email_local, a.name):
         return Evidence("last_name", "another, which the other's mailbox spells", 4.0)
     at_work = a.company or b.company or a.company_domain or b.company_domain
     if a.phone and a.phone == b.phone and not at_work:
@@ -132,30 +139,19 @@ def _renamed(a: Profile, b: Profile) -> Evidence | None:
 
 def _weigh_spelt(a: Profile, b: Profile) -> Evidence | None:
     """The mailbox of somebody who gave no last name may spell the other's."""
-    if bool(a.name.last) is bool(b.name.last) or _one_mailbox(a, b):
+    if bool(a.name.last) is bool(b.name.last) or one_mailbox(a, b):
         return None
     whole, part = (a, b) if a.name.last else (b, a)
     # One slip away from the other's, it was meant to spell what that one spells.
-    mailbox = whole.email_local if _slipped_mailbox(a, b) else part.email_local
-    if _spells(mailbox, whole.name):
+    mailbox = whole.email_local if slipped_mailbox(a, b) else part.email_local
+    if spells(mailbox, whole.name):
         if whole.name.last not in mailbox:
             return HALF_SPELT
         return FREQUENT_SPELT if whole.name.last in FREQUENT_SURNAMES else SPELT
-    letters = _only_letters(part.email_local)
+    letters = only_letters(part.email_local)
     if letters in (whole.name.first, whole.name.last) and len(letters) > 2:
         return PART_SPELT
     return None
-
-
-def _spells(mailbox: str, name: PersonName) -> bool:
-    """annastone2002 and astone spell Anna Stone; so does annas."""
-    first, last = name.first.partition(" ")[0], name.last.replace(" ", "")
-    if len(last) < 3 or len(first) < 3:
-        return False
-    letters = _only_letters(mailbox)
-    if last in letters:
-        return letters.replace(last, "", 1) in (first, first[0])
-    return letters == first + last[0]
 
 
 def _weigh_email(a: Profile, b: Profile, names: NameAgreement) -> Evidence | None:
@@ -164,9 +160,9 @@ def _weigh_email(a: Profile, b: Profile, names: NameAgreement) -> Evidence | Non
     if a.email_domain == b.email_domain:
         return _weigh_mailboxes(a, b, names)
     if a.email_local == b.email_local:
-        if _domain_slip(a, b):
+        if domain_slip(a, b):
             return Evidence("email", "domain one slip away", 12.0)
-        if _made_of_name(a) or _made_of_name(b):
+        if made_of_name(a) or made_of_name(b):
             return Evidence("email", "same mailbox name elsewhere, made of the person's name", 1.0)
         return Evidence("email", "same mailbox name elsewhere", 10.0)
     if a.work_email and b.work_email:
@@ -181,53 +177,13 @@ def _weigh_mailboxes(a: Profile, b: Profile, names: NameAgreement) -> Evidence:
     if a.email_local == b.email_local:
         return Evidence("email", "same", 26.0)
     agree = names.first in AGREE and names.last in AGREE
-    if _letter_slip(a, b) and (names.last in AGREE or names.last is Agreement.UNKNOWN):
+    if letter_slip(a, b) and (names.last in AGREE or names.last is Agreement.UNKNOWN):
         return Evidence("email", "one slip away", 12.0)
     if not a.work_email:
         return Evidence("email", "another address", -1.0)
-    if agree and _made_of_name(a) and _made_of_name(b) and not (_digits(a.email_local) or _digits(b.email_local)):
+    if agree and made_of_name(a) and made_of_name(b) and not (digits(a.email_local) or digits(b.email_local)):
         return Evidence("email", "another form of the name at the same company", -6.0)
     return Evidence("email", "another mailbox at the same company", VETO)
-
-
-def _letter_slip(a: Profile, b: Profile) -> bool:
-    """One letter mistyped, doubled, left out or changed about, but the first, which is seldom missed.
-
-    Another number is another mailbox (smith2), and at a provider so are other marks between the parts of a name: the plain one was taken.
-    """
-    one, other = a.email_local, b.email_local
-    if min(len(one), len(other)) < 4 or one[0] != other[0] or (_unmarked(one) == _unmarked(other) and not a.work_email):
-        return False
-    return _digits(one) == _digits(other) and OSA.distance(one, other, score_cutoff=1) == 1
-
-
-def _slipped_mailbox(a: Profile, b: Profile) -> bool:
-    return bool(a.email_local) and a.email_domain == b.email_domain and _letter_slip(a, b)
-
-
-def _unmarked(text: str) -> str:
-    return "".join([c for c in text if c.isalnum()])
-
-
-def _only_letters(text: str) -> str:
-    return "".join([c for c in text if c.isalpha()])
-
-
-def _digits(text: str) -> str:
-    return "".join(c for c in text if c.isdigit())
-
-
-def _domain_slip(a: Profile, b: Profile) -> bool:
-    """gmial.com for gmail.com. Two providers that both exist (mail.com, gmail.com) are never a slip for each other."""
-    if not (a.work_email or b.work_email) or min(len(a.email_domain), len(b.email_domain)) < 7:
-        return False
-    return OSA.distance(a.email_domain, b.email_domain, score_cutoff=1) == 1
-
-
-def _made_of_name(profile: Profile) -> bool:
-    """ada.example and aexample say no more than the name does; sunflower77 does."""
-    parts = [part for part in (*profile.name.first.split(), *profile.name.last.split()) if len(part) > 2]
-    return any(part in profile.email_local for part in parts) and len(_digits(profile.email_local)) < 2
 
 
 def _weigh_phone(a: Profile, b: Profile) -> Evidence | None:
@@ -244,12 +200,12 @@ def _weigh_phone(a: Profile, b: Profile) -> Evidence | None:
 
 def _weigh_company(a: Profile, b: Profile) -> Evidence | None:
     if a.company_domain and a.company_domain == b.company_domain:
-        return Evidence("company", "same domain", 13.0) if not (_numbered(a) or _numbered(b)) else NUMBERED
+        return Evidence("company", "same domain", 13.0) if not (numbered(a) or numbered(b)) else NUMBERED
     if not a.company or not b.company:
         return Evidence("company", "named as the other's domain", 12.0) if _domain_of(a, b) or _domain_of(b, a) else None
     one, other = min(a.company, b.company), max(a.company, b.company)
     if one == other:
-        return NUMBERED if _numbered(a) or _numbered(b) else Evidence("company", "same", 12.5)
+        return NUMBERED if numbered(a) or numbered(b) else Evidence("company", "same", 12.5)
     if fuzz.ratio(one.replace(" ", ""), other.replace(" ", "")) >= 88 or fuzz.token_sort_ratio(one, other) >= 92:
         return Evidence("company", "close", 12.0)
     if fuzz.token_set_ratio(one, other) >= 92:
@@ -278,12 +234,7 @@ def _weigh_place(a: Profile, b: Profile) -> Evidence | None:
 def _domain_of(a: Profile, b: Profile) -> bool:
     """Alpine Tools is at alpine-tools.example, or at alpinetools7.example."""
     name = a.company.replace(" ", "")
-    return len(name) > 4 and name == _only_letters(b.company_domain.partition(".")[0])
-
-
-def _numbered(profile: Profile) -> bool:
-    """john.smith2 has a colleague john.smith."""
-    return profile.work_email and profile.email_local[-1:] in "23456789" and _made_of_name(profile)
+    return len(name) > 4 and name == only_letters(b.company_domain.partition(".")[0])
 
 
 def _compare_postcodes(a: str, b: str) -> Agreement:
@@ -307,6 +258,6 @@ def _same_street(a: Profile, b: Profile) -> bool:
 
 def _weigh_keys(a: Profile, b: Profile) -> Evidence | None:
     """An identifier that both were once seen with, other than those compared above."""
-    if a.keys.isdisjoint(b.keys) or _one_mailbox(a, b) or (a.phone and a.phone == b.phone):
+    if a.keys.isdisjoint(b.keys) or one_mailbox(a, b) or (a.phone and a.phone == b.phone):
         return None
     return Evidence("identifier", "both were seen with the same one", 16.0)

@@ -168,6 +168,19 @@ class TestPostgresBus(BusSuite):
         assert await admin.fetchval("SELECT array_agg(member) FROM bus.members WHERE consumer_group = $1", topic) == ["live"]
 
 
+async def test_no_partition_of_the_log_compresses_a_rich_lead(installation: Installation) -> None:
+    value = b"a rich lead says much of the same " * 100
+    async with connected(installation.admin_dsn) as connection:
+        await connection.execute("SELECT bus.maintain()")
+        await connection.execute(
+            "INSERT INTO bus.log VALUES ('rich', 0, 0, now(), '', '', $1), ('rich', 0, 1, now() + interval '90 days', '', '', $1)",
+            value,
+        )
+        kept = await connection.fetch("SELECT tableoid::regclass::text AS name, pg_column_compression(value) AS by FROM bus.log")
+        assert len({row["name"] for row in kept}) == 2, "a day's and the default one"
+        assert [row["by"] for row in kept] == [None, None]
+
+
 async def test_day_partitions_come_ahead_and_go_after_a_week(installation: Installation) -> None:
     connection = await asyncpg.connect(installation.admin_dsn)
     try:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -36,9 +37,10 @@ from shared.contracts.topics import LEADS_RECEIVED, TOPICS
 from shared.db.uow import UnitOfWork, to_json
 from shared.telemetry import trace_id
 
-E = TypeVar("E", bound=Event)
 OWNERS = {topic.name: topic.owner for topic in TOPICS}
-TOLD = ActivityRecorded | AssignmentAccepted | SlaWarned | SlaBreached
+ROUTED = frozenset({LeadAssigned, LeadQueued, LeadOffered, LeadRejected, AssignmentEnded})
+MERGES = frozenset({LeadMerged, LeadUnmerged})
+TOLD = frozenset({ActivityRecorded, AssignmentAccepted, SlaWarned, SlaBreached})
 
 
 async def fold(messages: Sequence[Message[Event]], uow: UnitOfWork) -> None:
@@ -46,18 +48,19 @@ async def fold(messages: Sequence[Message[Event]], uow: UnitOfWork) -> None:
 
     One handler for every type but an erasure, so that a round costs one statement a topic and one for all timelines.
     """
-    ordered = sorted(messages, key=_lead_id)  # rows are locked in this order
-    if received := _only(ordered, LeadReceived):
+    ordered = sorted(messages, key=_place)  # rows are locked in this order
+    of = _by_type(ordered)
+    if received := of[LeadReceived]:
         await store.fold_received(uow, received)
-    if scored := _only(ordered, LeadScored):
+    if scored := of[LeadScored]:
         await store.fold_scored(uow, scored)
-    if routed := [row for m in ordered if (row := _routed(m))]:
+    if routed := [_routed(message) for message in ordered if type(message.data) in ROUTED]:
         await store.fold_routed(uow, routed)
-    if merged := [fate for m in ordered if (fate := _merged(m))]:
+    if merged := [_merged(message) for message in ordered if _is_merge(message)]:
         await store.fold_merged(uow, merged)
-    if touched := _only(ordered, LeadTouched):
+    if touched := of[LeadTouched]:
         await _fold_touches(touched, uow)
-    for accepted in _only(ordered, AssignmentAccepted):
+    for accepted in of[AssignmentAccepted]:
         count_negative_seconds("acceptance", accepted.data.seconds)
     if told := [message.lead_id for message in ordered if _is_only_told(message)]:
         await store.hold_leads(uow, told)
@@ -67,19 +70,23 @@ async def fold(messages: Sequence[Message[Event]], uow: UnitOfWork) -> None:
         await store.add_entries(uow, entries)
 
 
-def _lead_id(message: Message[Event]) -> UUID:
-    return message.data.lead_id
+def _place(message: Message[Event]) -> int:
+    """PostgreSQL orders ids as these numbers, which compare much faster."""
+    return message.data.lead_id.int
 
 
-def _only(messages: Sequence[Message[Event]], kind: type[E]) -> list[Message[E]]:
-    return [cast(Message[E], message) for message in messages if isinstance(message.data, kind)]
+def _by_type(messages: Sequence[Message[Event]]) -> defaultdict[type[Event], list[Message[Any]]]:
+    found: defaultdict[type[Event], list[Message[Any]]] = defaultdict(list)
+    for message in messages:
+        found[type(message.data)].append(message)
+    return found
 
 
 # -- The router's events -------------------------------------------------------------------------------------------------------
 
 
-def _routed(message: Message[Event]) -> Routed | None:
-    """What an event of the router says of the lead's row; None for another service's, and for what it passes on."""
+def _routed(message: Message[Any]) -> Routed:
+    """What one of ROUTED says of the lead's row."""
     event, sequence = message.data, message.sequence
     match event:
         case LeadAssigned():
@@ -90,10 +97,8 @@ def _routed(message: Message[Event]) -> Routed | None:
             return Routed(event.lead_id, sequence, Routing.OFFERED, sequence, pool=event.pool)
         case LeadRejected():
             return Routed(event.lead_id, sequence, Routing.REJECTED, sequence)
-        case AssignmentEnded():
-            return Routed(event.lead_id, sequence, Routing.ENDED, ended_reason=event.reason)
         case _:
-            return None
+            return Routed(event.lead_id, sequence, Routing.ENDED, ended_reason=event.reason)
 
 
 def _assigned(event: LeadAssigned, sequence: int) -> Routed:
@@ -115,24 +120,20 @@ def _assigned(event: LeadAssigned, sequence: int) -> Routed:
 # -- What becomes of a lead as a person's --------------------------------------------------------------------------------------
 
 
-def _merged(message: Message[Event]) -> Merged | None:
-    """What intake says a lead was merged into, if anything. The copies that come down the chain say no more: they are only told."""
+def _is_merge(message: Message[Event]) -> bool:
+    """Does intake say what becomes of the lead? The copies that come down the chain say no more: they are only told."""
+    return type(message.data) in MERGES and message.topic == LEADS_RECEIVED.name
+
+
+def _merged(message: Message[Any]) -> Merged:
     event = message.data
-    if message.topic != LEADS_RECEIVED.name:
-        return None
-    match event:
-        case LeadMerged():
-            return Merged(event.lead_id, message.sequence, event.into, event.contact_id)
-        case LeadUnmerged():
-            return Merged(event.lead_id, message.sequence, None, event.contact_id)
-        case _:
-            return None
+    return Merged(event.lead_id, message.sequence, event.into if isinstance(event, LeadMerged) else None, event.contact_id)
 
 
 def _is_only_told(message: Message[Event]) -> bool:
     """Does the event stand in the timeline and nowhere else?"""
-    passed_on = isinstance(message.data, LeadMerged | LeadUnmerged) and message.topic != LEADS_RECEIVED.name
-    return passed_on or isinstance(message.data, TOLD)
+    kind = type(message.data)
+    return kind in TOLD or (kind in MERGES and not _is_merge(message))
 
 
 async def _fold_touches(messages: Sequence[Message[LeadTouched]], uow: UnitOfWork) -> None:

@@ -81,7 +81,7 @@ async def every_decision_can_be_made_again(office: Office) -> None:
         decisions = await office.rows("SELECT * FROM router.decisions WHERE group_id = $1 ORDER BY number, decided_at, id", id)
         for row in decisions:
             for entry in entries[state.number : row["number"]]:
-                state.apply(Entry(**{name: entry[name] for name in Entry.__slots__}))
+                state.apply(Entry(**{name: entry[name] for name in Entry._fields}))
             decision = decide_in_pool(again(row), row["pool"], state, row["decided_at"], rule=row["rule"])
             assert decision.eligible == row["eligible"]
             assert {gate.value: count for gate, count in decision.stopped.items()} == row["gates"]

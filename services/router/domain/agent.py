@@ -63,7 +63,7 @@ class Settings:
             return 1
         return self.open_weights.get(qualification, self.open_weights.get(grade, 1))
 
-    @property
+    @cached_property
     def lightest(self) -> int:
         """The least work that a lead can be."""
         return min(1, *self.open_weights.values()) if self.open_weights else 1
@@ -199,7 +199,8 @@ class Agent:
 
     def has_room(self, work: int) -> bool:
         """Whether the cap on open work leaves room for that much more."""
-        return self.caps.open is None or self.open + work <= self.caps.open
+        cap = self.settings.caps.open
+        return cap is None or self.open + work <= cap
 
     def assign(self, day: str, hour: int, work: int) -> None:
         """Opens one assignment of that much work, counted in the hour of that number of the day of that key."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.router.domain.agent import Leave, Pause, Presence, Settings
@@ -34,9 +33,8 @@ class NotInGroup(LedgerError):
     """The group has no such pool or agent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One row of a ledger. Build it with the function of its kind (`assigned`, `ended`, `agent_changed` …).
+class Entry(NamedTuple):
+    """One row of a ledger, a tuple since many are made. Build it with the function of its kind (`assigned`, `ended`, `agent_changed` …).
 
     `number` counts 1, 2, 3 … without gaps in a group. `at` is aware and never earlier than the group's last `now`.
     `data` is plain data that JSON can carry.
@@ -63,7 +61,7 @@ def assigned(
     hour: int = 0,
     work: int = 1,
     of: int | str = 0,
-    without: Iterable[UUID] = (),
+    without: Collection[UUID] = (),
     forced: bool = False,
 ) -> Entry:
     """An agent became a lead's owner; `forced`: an admin said so, whatever the gates.
@@ -76,8 +74,8 @@ def assigned(
     data: dict[str, Any] = {"turn": turn, "period": period, "hour": hour, "work": work}
     if of:
         data["of"] = of
-    if out := sorted(str(one) for one in without):
-        data["without"] = out
+    if without:
+        data["without"] = sorted(str(one) for one in without)
     if forced:
         data["forced"] = True
     return Entry(number, ASSIGNED, at, agent_id, lead_id, pool, data)

@@ -6,11 +6,11 @@ and not each member; whether a member covers the lead's place is known by an ind
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable
 from uuid import UUID
 
 from services.router.domain.agent import Settings
-from services.router.domain.policy import AGENT, Profile, Requirement
+from services.router.domain.policy import AGENT, Profile, Requirements
 from services.router.domain.territory import Territories, place_of
 from shared.rules import Facts
 
@@ -36,22 +36,16 @@ class Meeting:
         self._profiles: tuple[Profile, ...] = ()
         self._territories: Territories | None = None
 
-    def among(self, requirements: Sequence[Requirement], lead: Facts) -> frozenset[UUID] | None:
+    def among(self, requirements: Requirements, lead: Facts) -> frozenset[UUID] | None:
         """Those who meet all of it for a lead of these facts; None where nothing is asked."""
         if not requirements:
             return None
-        covering: frozenset[UUID] | None = None
-        key: list[Hashable] = []
-        for one in requirements:
-            if covering is None and one.asks_place:
-                covering = self._covering(lead)
-            key += (one.text, one.asked_beside_place(lead))
-        found = self._found.get(asked := (covering, *key))
-        return self._find(asked, requirements, lead, covering) if found is None else found
+        covering = self._covering(lead) if requirements.asks_place else None
+        key = requirements.key(lead, covering)
+        found = self._found.get(key)
+        return self._find(key, requirements, lead, covering) if found is None else found
 
-    def _find(
-        self, key: Hashable, requirements: Sequence[Requirement], lead: Facts, covering: frozenset[UUID] | None
-    ) -> frozenset[UUID]:
+    def _find(self, key: Hashable, requirements: Requirements, lead: Facts, covering: frozenset[UUID] | None) -> frozenset[UUID]:
         if len(self._found) >= _MOST:
             self._found.clear()
             self._sets.clear()
@@ -59,9 +53,7 @@ class Meeting:
         self._found[key] = found = self._sets.setdefault(found, found)
         return found
 
-    def _parts(
-        self, requirements: Sequence[Requirement], lead: Facts, covering: frozenset[UUID] | None
-    ) -> Iterable[frozenset[UUID]]:
+    def _parts(self, requirements: Requirements, lead: Facts, covering: frozenset[UUID] | None) -> Iterable[frozenset[UUID]]:
         """Of each kind those who meet it: all or none, or those who cover the place, or those who do not."""
         for one, alike in self._alike(requirements):
             inside = all(asked.met(one, lead, covers=True) for asked in requirements)
@@ -73,7 +65,7 @@ class Meeting:
             elif outside:
                 yield alike - (covering or frozenset())
 
-    def _alike(self, requirements: Sequence[Requirement]) -> Kinds:
+    def _alike(self, requirements: Requirements) -> Kinds:
         asked = frozenset(name for one in requirements for name in one.rule.names if name in AGENT)
         if asked not in self._kinds:
             kinds: dict[Hashable, list[Profile]] = {}

@@ -33,11 +33,11 @@ class PoolState:
         self._stopping: dict[Gate, int] | None = None
 
     @property
-    def stopped(self) -> dict[Gate, int]:
-        """How many members each gate stops; gates that stop nobody are left out."""
+    def stopped(self) -> Mapping[Gate, int]:
+        """How many members each gate stops; gates that stop nobody are left out. The same object until that changes, for reading only."""
         if self._stopping is None:
             self._stopping = {gate: count for gate, count in self._stopped.items() if count}
-        return self._stopping.copy()
+        return self._stopping
 
     def enter(self, agent_id: UUID, gate: Gate | None) -> None:
         """Books a member under the gate that stops it, as eligible where there is none."""
@@ -61,6 +61,8 @@ class PoolState:
 
     def take(self, agent_id: UUID, *, of: int | str = EVERYONE, without: Collection[UUID] = ()) -> int:
         """Gives a member a turn, as `Turns.take` does; those who will catch up are booked what they miss of it."""
+        if not self.book.catching_up:
+            return self.turns.take(agent_id, of=of, without=without)
         unit, those = self.book.missed_of(agent_id, of=of, without=without)
         number = self.turns.take(agent_id, of=of, without=without)
         self.book.miss(unit, those)
@@ -72,9 +74,8 @@ class PoolState:
         self.book.count_return(agent_id)
 
     def hold(self, agent_id: UUID, agent: Agent) -> None:
-        """Takes what a member holds of open work, and its cap of it, where the pool chooses by it."""
-        if self.turns.follows_standings:
-            self.turns.changed(agent_id, open=agent.open, capacity=agent.caps.open)
+        """Takes what a member holds of open work, and its cap of it."""
+        self.turns.changed(agent_id, open=agent.open, capacity=agent.settings.caps.open)
 
     def snapshot(self) -> dict[str, Any]:
         """The pool as data that JSON can carry, without who may receive; `restore` reads it back."""

@@ -202,7 +202,7 @@ def test_what_is_remembered_of_who_meets_what_is_what_a_fresh_look_finds(asked: 
     policy = a_policy()
     state = a_state(policy)
     for one, other, lead in asked:
-        requirements = [requirement(one), requirement(other)]
+        requirements = Requirements([requirement(one), requirement(other)])
         fresh = a_state(policy).among("north", requirements, lead)
         assert state.among("north", requirements, lead) == fresh
         found = {one.id for one in profiles() if all(r.met(one, lead, covers=covered(one.id, lead)) for r in requirements)}

@@ -7,12 +7,11 @@ assignment costs a few comparisons, and hours and holidays are looked up only wh
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from services.router.domain.agent import Agent, Caps, Leave
+from services.router.domain.agent import Agent, Leave
 from services.router.domain.availability.hours import schedule_of
 from services.router.domain.period import Period, Periods, later_keys, midnight, period_at
 
@@ -158,13 +157,18 @@ def _following(days: tuple[str, ...], today: str) -> str | None:
 
 def caps_gate(agent: Agent, periods: Periods) -> Duty:
     """The first cap that is reached."""
-    caps = agent.settings.caps
-    if caps.open is not None and agent.open + agent.settings.lightest > caps.open:
+    settings = agent.settings
+    caps, counts = settings.caps, agent.counts
+    if caps.open is not None and agent.open + settings.lightest > caps.open:
         return _FULL
-    if caps.day is None and caps.hour is None and caps.week is None and caps.month is None:
-        return _FREE
     counted_later = agent.latest > periods.hour.key
-    if not counted_later and _has_room(caps, agent.counts, periods):
+    if (  # what is true of nearly everybody, asked without a loop: each assignment asks it
+        not counted_later
+        and (caps.hour is None or counts.get(periods.hour.key, 0) < caps.hour)
+        and (caps.day is None or counts.get(periods.day.key, 0) < caps.day)
+        and (caps.week is None or counts.get(periods.week.key, 0) < caps.week)
+        and (caps.month is None or counts.get(periods.month.key, 0) < caps.month)
+    ):
         return _FREE
     until = None
     for gate, cap, period in (
@@ -175,21 +179,11 @@ def caps_gate(agent: Agent, periods: Periods) -> Duty:
     ):
         if cap is None:
             continue
-        if agent.counts.get(period.key, 0) >= cap:
+        if counts.get(period.key, 0) >= cap:
             return Duty(gate, earliest(until, period.ends if cap else None))
         if counted_later and _was_reached(agent, period, cap):
             until = earliest(until, period.ends)
     return Duty(None, until)
-
-
-def _has_room(caps: Caps, counts: Mapping[str, int], periods: Periods) -> bool:
-    """What is true of nearly everybody, asked without a loop: each assignment asks it."""
-    return (
-        (caps.hour is None or counts.get(periods.hour.key, 0) < caps.hour)
-        and (caps.day is None or counts.get(periods.day.key, 0) < caps.day)
-        and (caps.week is None or counts.get(periods.week.key, 0) < caps.week)
-        and (caps.month is None or counts.get(periods.month.key, 0) < caps.month)
-    )
 
 
 def _was_reached(agent: Agent, period: Period, cap: int) -> bool:

@@ -6,7 +6,7 @@ ledger and applies it to the state before the next decision.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -18,11 +18,11 @@ from services.router.domain.decision.keeping import keep
 from services.router.domain.decision.outcome import Outcome, Winner
 from services.router.domain.decision.terms import PLAIN, Terms
 from services.router.domain.decision.values import Decision, Lead
-from services.router.domain.policy import Match, Policy
+from services.router.domain.policy import NOTHING, Match, Policy
 from services.router.domain.pool_state import PoolState
 from services.router.domain.rotation import Counters
 from services.router.domain.state import GroupState
-from services.router.domain.strategies import Stuck, Verdict
+from services.router.domain.strategies import RequirementClass, Stuck, Verdict
 
 
 def decide(lead: Lead, policy: Policy, state: GroupState, now: datetime, *, terms: Terms = PLAIN) -> Decision:
@@ -80,7 +80,8 @@ def place(
     now = state.roll(now)
     if hindrance(lead, agent_id, pool, state, now, forced=how is Outcome.FORCED):
         return None
-    turns = state.pool(pool).turns
+    held = state.pool(pool)
+    everyone = held.turns.of(None)
     return Decision(
         lead_id=lead.lead_id,
         outcome=how,
@@ -89,9 +90,9 @@ def place(
         now=now,
         rule=rule,
         pool=pool,
-        winner=_winner(lead, agent_id, pool, state, turn=counts),
-        eligible=turns.eligible_count(),
-        stopped=state.pool(pool).stopped,
+        winner=_winner(lead, agent_id, held, everyone, state, turn=counts),
+        eligible=everyone.strategy.eligible_count,
+        stopped=held.stopped,
         counts=counts,
     )
 
@@ -104,7 +105,7 @@ def hindrance(lead: Lead, agent_id: UUID, pool: str, state: GroupState, now: dat
     if not found.available and (not forced or found.gate is Gate.INACTIVE):
         return found.text
     agent = state.agent(agent_id)
-    if not forced and not agent.has_room(_work_of(lead)(agent.settings)):
+    if not forced and not agent.has_room(agent.settings.work_of(lead.qualification, lead.grade)):
         return "has no room for open work as heavy as this lead"
     return None
 
@@ -149,15 +150,16 @@ def _give(
     asked = _Question(lead, facts, match, state, state.roll(now), policy, terms)
     extended: Mapping[str, Any] | None = None
     waits: Decision | None = None
-    for pool in policy.ways(match.pool) if policy else (match.pool,):
-        requirements = policy.requirements(pool, match.rule) if policy else ()
-        if extended is None and requirements and policy and policy.asks_definitions(requirements):
+    for name in policy.ways(match.pool) if policy else (match.pool,):
+        requirements = policy.requirements(name, match.rule) if policy else NOTHING
+        if extended is None and policy and policy.asks_definitions(requirements):
             extended = policy.extend(facts)
-        among = state.among(pool, requirements, extended or facts)
-        stuck = _keep(asked, pool, among)
-        chosen = _choose(asked, pool, among, stuck)
+        pool, among = state.pool(name), state.among(name, requirements, extended or facts)
+        held = pool.turns.of(among)
+        stuck = _keep(asked, name, among) if terms.owners else None
+        chosen = _choose(asked, pool, held, stuck)
         if chosen is not None or waits is None:
-            decision = _decision(asked, pool, chosen, among, stuck)
+            decision = _decision(asked, pool, chosen, held, stuck)
             if chosen is not None or _waits(stuck):
                 return decision
             waits = decision
@@ -167,23 +169,22 @@ def _give(
 
 def _keep(asked: _Question, pool: str, among: frozenset[UUID] | None) -> Stuck | None:
     """What is found of the lead's own owner, which only the pool that it belongs to asks."""
-    if asked.policy is None or not asked.terms.owners or pool != asked.match.pool:
+    if asked.policy is None or pool != asked.match.pool:
         return None
     return keep(pool, asked.terms, asked.policy, asked.state, asked.now, work_of=asked.work_of, among=among)
 
 
-def _choose(asked: _Question, pool: str, among: frozenset[UUID] | None, stuck: Stuck | None) -> UUID | tuple[UUID, ...] | None:
+def _choose(asked: _Question, pool: PoolState, held: RequirementClass, stuck: Stuck | None) -> UUID | tuple[UUID, ...] | None:
     """Who gets the lead, or to whom it is offered; None for nobody."""
     if stuck and stuck.verdict is not Verdict.NONE:
         return stuck.agent_id if stuck.verdict is Verdict.OWNER else None
     state, terms = asked.state, asked.terms
-    turns = state.pool(pool).turns
-    if turns.way.kind == "claim" and not terms.offered:
-        found = turns.peek(asked.now, among=among, without=terms.without)
+    if pool.turns.way.kind == "claim" and not terms.offered:
+        found = held.peek(asked.now, without=terms.without)
         if isinstance(found, strategies.Offer):
             agents = ((one, state.agent(one)) for one in found.agents)
             return tuple(one for one, agent in agents if agent.has_room(asked.work_of(agent.settings))) or None
-    return state.next_with_room(pool, asked.work_of, among=among, without=terms.without)
+    return state.first_with_room(held, asked.work_of, without=terms.without)
 
 
 def _waits(stuck: Stuck | None) -> bool:
@@ -191,35 +192,37 @@ def _waits(stuck: Stuck | None) -> bool:
 
 
 def _decision(
-    asked: _Question, pool: str, chosen: UUID | tuple[UUID, ...] | None, among: frozenset[UUID] | None, stuck: Stuck | None
+    asked: _Question, pool: PoolState, chosen: UUID | tuple[UUID, ...] | None, held: RequirementClass, stuck: Stuck | None
 ) -> Decision:
-    held, match, terms = asked.state.pool(pool), asked.match, asked.terms
-    agent_id = chosen if isinstance(chosen, UUID) else None
+    lead, match, terms, turns = asked.lead, asked.match, asked.terms, pool.turns
     outcome = _outcome(chosen, stuck)
-    counts = outcome is Outcome.KEPT and _counts(asked.policy, pool)
-    eligible, stopped = _members(held, among, terms.without)
-    turn = counts or outcome is Outcome.ASSIGNED
-    return Decision(
-        lead_id=asked.lead.lead_id,
-        outcome=outcome,
-        qualification=asked.lead.qualification,
-        facts=asked.facts,
-        now=asked.now,
-        rule=match.rule,
-        pool=pool,
-        winner=_winner(asked.lead, agent_id, pool, asked.state, turn=turn, among=among, without=terms.without)
-        if agent_id
-        else None,
-        eligible=eligible,
-        stopped=stopped,
-        strategy=held.turns.way.kind,
-        of=held.turns.name(among) if outcome is Outcome.ASSIGNED else strategies.EVERYONE,
-        via=None if pool == match.pool else match.pool,
-        offer=offers.offer(chosen, held.turns.way, asked.now) if isinstance(chosen, tuple) else None,
-        terms=terms,
-        stuck=stuck,
-        counts=counts,
-        failed=match.failed,
+    assigned = outcome is Outcome.ASSIGNED
+    counts = outcome is Outcome.KEPT and _counts(asked.policy, pool.name)
+    eligible, stopped = _members(pool, held, terms.without)
+    winner, offer = None, None
+    if isinstance(chosen, tuple):
+        offer = offers.offer(chosen, turns.way, asked.now)
+    elif chosen is not None:
+        winner = _winner(lead, chosen, pool, held, asked.state, turn=counts or assigned, without=terms.without)
+    return Decision(  # by place, which costs a third less: one is made for each lead
+        lead.lead_id,
+        outcome,
+        lead.qualification,
+        asked.facts,
+        asked.now,
+        match.rule,
+        pool.name,
+        winner,
+        eligible,
+        stopped,
+        turns.way.kind,
+        turns.name_of(held) if assigned else strategies.EVERYONE,
+        None if pool.name == match.pool else match.pool,
+        offer,
+        terms,
+        stuck,
+        counts,
+        match.failed,
     )
 
 
@@ -237,44 +240,42 @@ def _counts(policy: Policy | None, pool: str) -> bool:
     return sticky is not None and sticky.counts
 
 
-def _members(pool: PoolState, among: frozenset[UUID] | None, without: tuple[UUID, ...]) -> tuple[int, dict[Gate, int]]:
+def _members(pool: PoolState, held: RequirementClass, without: tuple[UUID, ...]) -> tuple[int, Mapping[Gate, int]]:
     """How many members may receive this lead, and how many each gate stops: the last two are what is asked, and having sent it back."""
-    turns, stopped = pool.turns, pool.stopped
-    eligible = turns.eligible_count(among)
-    if unfit := turns.eligible_count() - eligible:
-        stopped[Gate.REQUIREMENT] = unfit
-    if refused := sum(turns.is_eligible(one, among=among) for one in without):
-        stopped[Gate.REFUSED] = refused
+    eligible, stopped = held.strategy.eligible_count, pool.stopped
+    if unfit := pool.turns.eligible_count() - eligible:
+        stopped = {**stopped, Gate.REQUIREMENT: unfit}
+    if refused := sum(held.is_eligible(one) for one in without) if without else 0:
+        stopped = {**stopped, Gate.REFUSED: refused}
     return eligible - refused, stopped
-
-
-def _work_of(lead: Lead) -> Callable[[Settings], int]:
-    return lambda settings: settings.work_of(lead.qualification, lead.grade)
 
 
 def _winner(
     lead: Lead,
     agent_id: UUID,
-    pool: str,
+    pool: PoolState,
+    held: RequirementClass,
     state: GroupState,
     *,
     turn: bool,
-    among: frozenset[UUID] | None = None,
     without: tuple[UUID, ...] = (),
 ) -> Winner:
-    turns, agent, today = state.pool(pool).turns, state.agent(agent_id), state.today(agent_id)
-    before, work = turns.counters(agent_id), _work_of(lead)(agent.settings)
-    share = turns.share(agent_id, among=among, without=without) if turn else 0
+    turns, (agent, today) = pool.turns, state.agent_today(agent_id)
+    before, day = turns.counters(agent_id), today.day.key
+    work = agent.settings.work_of(lead.qualification, lead.grade)
+    after = before
+    if turn:
+        after = Counters(before.entitled + turns.share_in(held, agent_id, without=without), before.received + 1)
     return Winner(
-        agent_id=agent_id,
-        before=before,
-        after=Counters(before.entitled + share, before.received + 1) if turn else before,
-        open=agent.open + work,
-        open_cap=agent.caps.open,
-        daily=agent.received(today.day.key) + 1,
-        daily_cap=agent.caps.day,
-        period=today.day.key,
-        hour=today.number,
-        work=work,
-        level=turns.level(agent_id),
+        agent_id,
+        before,
+        after,
+        agent.open + work,
+        agent.settings.caps.open,
+        agent.counts.get(day, 0) + 1,
+        agent.settings.caps.day,
+        day,
+        today.number,
+        work,
+        turns.level(agent_id),
     )

@@ -40,7 +40,8 @@ class Book:
             else Tally.open(turns.counters(agent_id))
             for agent_id in turns.members
         }
-        self._catching_up: dict[UUID, int] = {}  # with what their shares are in proportion to
+        self.catching_up: dict[UUID, int] = {}
+        """Those on leave with catch-up, with what their shares are in proportion to."""
         self._came_back: list[tuple[UUID, int]] = []
 
     def apply(self, entry: Entry) -> None:
@@ -68,9 +69,9 @@ class Book:
     def catch_up(self, agent_id: UUID, catching_up: bool) -> None:
         """Whether the member misses turns from now on that it will be credited."""
         if catching_up:
-            self._catching_up[agent_id] = self._turns.stake(agent_id)
+            self.catching_up[agent_id] = self._turns.stake(agent_id)
         else:
-            self._catching_up.pop(agent_id, None)
+            self.catching_up.pop(agent_id, None)
 
     def missed_of(
         self, agent_id: UUID, *, of: int | str = EVERYONE, without: Collection[UUID] = ()
@@ -80,17 +81,17 @@ class Book:
 
         Raises KeyError for a class that there is not.
         """
-        if not self._catching_up:
+        if not self.catching_up:
             return 0, ()
-        share = self._turns.share(agent_id, among=self._turns.members_of(of), without=without)
-        those = self._turns.rivals(agent_id, [one for one in self._catching_up if one not in without], of=of)
-        whole = PARTS * self._turns.stake(agent_id) + share * sum(self._catching_up[one] for one in those)
+        share = self._turns.share_in(self._turns.named(of), agent_id, without=without)
+        those = self._turns.rivals(agent_id, [one for one in self.catching_up if one not in without], of=of)
+        whole = PARTS * self._turns.stake(agent_id) + share * sum(self.catching_up[one] for one in those)
         return (PARTS * share // whole if share else 0), those
 
     def miss(self, unit: int, those: Collection[UUID]) -> None:
         """These members on leave missed a turn, as `missed_of` says."""
         for agent_id in those:
-            self._tallies[agent_id].missed += unit * self._catching_up[agent_id]
+            self._tallies[agent_id].missed += unit * self.catching_up[agent_id]
 
     def come_back(self, agent_id: UUID) -> bool:
         """Leave is over: what was missed is credited, up to the most that the pool allows, once `settle` is called. False for nothing."""
@@ -152,8 +153,8 @@ class Book:
 
     def _reweight(self, agent_id: UUID, entry: Entry) -> None:
         self._turns.reweight(agent_id, _positive(entry, "weight"))
-        if agent_id in self._catching_up:
-            self._catching_up[agent_id] = self._turns.stake(agent_id)
+        if agent_id in self.catching_up:
+            self.catching_up[agent_id] = self._turns.stake(agent_id)
 
     def _move(self, *moves: tuple[UUID, int]) -> None:
         """Gives members so many parts, each from all the others by weight."""

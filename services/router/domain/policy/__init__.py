@@ -7,7 +7,7 @@ from services.router.domain.policy.first_form import in_second_form, is_first
 from services.router.domain.policy.groups import groups_of
 from services.router.domain.policy.holidays import copy_holidays, with_holidays
 from services.router.domain.policy.membership import enrol, joined_and_left, members_document, with_members
-from services.router.domain.policy.requirement import Requirement
+from services.router.domain.policy.requirement import NOTHING, Requirement, Requirements
 from services.router.domain.policy.schema import SCHEMA
 from services.router.domain.policy.text import Unreadable, read_documents, read_json, read_yaml
 from services.router.domain.policy.values import (
@@ -31,6 +31,7 @@ __all__ = [
     "AGENT",
     "CATCH_UP",
     "COVERS",
+    "NOTHING",
     "SCHEMA",
     "Difference",
     "Draft",
@@ -43,6 +44,7 @@ __all__ = [
     "Pool",
     "Profile",
     "Requirement",
+    "Requirements",
     "Reroute",
     "Rule",
     "Sticky",

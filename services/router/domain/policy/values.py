@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -10,7 +10,7 @@ from uuid import UUID
 
 from services.router.domain.agent import Agent, Week
 from services.router.domain.availability import days_off
-from services.router.domain.policy.requirement import Requirement
+from services.router.domain.policy.requirement import Requirement, Requirements
 from services.router.domain.sla import Sla, named_calendar
 from services.router.domain.sla.levels import HOPS
 from services.router.domain.strategies.sticky import Stickiness
@@ -203,21 +203,20 @@ class Policy:
         """The facts, and of each of the policy's definitions whether it holds."""
         return self.definitions.extend(facts) if self.definitions else facts
 
-    def asks_definitions(self, requirements: Iterable[Requirement]) -> bool:
+    def asks_definitions(self, requirements: Requirements) -> bool:
         """Whether one of these requirements asks for a definition of the policy, so that facts must be extended for it."""
-        defined = self.definitions.rules.keys() if self.definitions else ()
-        return bool(defined) and any(name in defined for one in requirements for name in one.lead_facts)
+        return bool(requirements and self.definitions and not requirements.lead_facts.isdisjoint(self.definitions.rules))
 
     def rule(self, name: str | None) -> Rule | None:
         """The rule of that name; None where there is none any more, and for the default."""
         return self._named.get(name) if name is not None else None
 
-    def requirements(self, pool: str, rule: str | None) -> tuple[Requirement, ...]:
+    def requirements(self, pool: str, rule: str | None) -> Requirements:
         """What is asked of who receives a lead in a pool: by the pool, and by the rule that sent it, where they are there."""
         found = self._asked.get((pool, rule))
         if found is None:
             asking = (self.pools.get(pool), self.rule(rule))
-            found = self._asked[pool, rule] = tuple(one.requires for one in asking if one and one.requires)
+            found = self._asked[pool, rule] = Requirements(one.requires for one in asking if one and one.requires)
         return found
 
     def promises(self, pool: str, rule: str | None) -> tuple[Sla, ...]:
@@ -267,7 +266,7 @@ class Policy:
         return {name: (name, *(one for one in pool.overflow if one in self.pools)) for name, pool in self.pools.items()}
 
     @cached_property
-    def _asked(self) -> dict[tuple[str, str | None], tuple[Requirement, ...]]:
+    def _asked(self) -> dict[tuple[str, str | None], Requirements]:
         return {}
 
     @cached_property

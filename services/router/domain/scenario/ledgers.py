@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 
 from services.router.domain.ledger import Entry
 from services.router.domain.state import GroupState
@@ -48,7 +47,7 @@ class Ledgers:
             stored = GroupState.restore(json.loads(json.dumps(state.snapshot())))
             folded = GroupState.restore(json.loads(json.dumps(self._openings[group]().snapshot())))
             for entry in self._entries[group]:
-                folded.apply(replace(entry, data=json.loads(json.dumps(entry.data))))
+                folded.apply(entry._replace(data=json.loads(json.dumps(entry.data))))
             folded.roll(state.last_now)
             faults += [
                 f"{what} of the group of {', '.join(sorted(state.counters()))} is not as it was"

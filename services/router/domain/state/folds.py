@@ -32,38 +32,41 @@ def fold(entry: Entry, seat: Seat, seats: Seats, pools: Pools) -> int | None:
 
     Raises LedgerError for one that does not fit; then nothing has changed.
     """
-    turn = FOLDS[entry.kind](entry, seat, seats, pools)
-    if entry.kind in _OF_COUNTS:
+    kind = entry.kind
+    turn = FOLDS[kind](entry, seat, seats, pools)
+    if kind in _OF_COUNTS:
         seats.book(seat)
-    elif entry.kind not in FAIRNESS_KINDS:
+    elif kind not in FAIRNESS_KINDS:
         seats.look_again(seat)
-    seats.settle()
-    if entry.kind in _OF_WORK:
+    if seats.to_settle:
+        seats.settle()
+    if kind in _OF_WORK:
         for pool in seat.following:
             pool.hold(seat.agent_id, seat.agent)
     return turn
 
 
 def _assigned(entry: Entry, seat: Seat, seats: Seats, pools: Pools) -> int | None:
+    data = entry.data
     counted, turn = _counted_in(entry), None
-    if entry.data["turn"]:
+    if data["turn"]:
         turn = _take(entry, seat, pools)
-    seat.agent.assign(*counted, entry.data.get("work", 1))
+    seat.agent.assign(*counted, data.get("work", 1))
     return turn
 
 
 def _take(entry: Entry, seat: Seat, pools: Pools) -> int:
-    pool = _pool_of(entry, seat, pools)
-    without = tuple(id_of(one) for one in entry.data.get("without", ()))
+    pool, data = _pool_of(entry, seat, pools), entry.data
+    without = tuple(id_of(one) for one in data["without"]) if "without" in data else ()
     try:
-        return pool.take(seat.agent_id, of=entry.data.get("of", EVERYONE), without=without)
+        return pool.take(seat.agent_id, of=data.get("of", EVERYONE), without=without)
     except (KeyError, ValueError) as error:
         raise LedgerError(f"entry {entry.number} is a turn of a class that agent {seat.agent_id} is not in") from error
 
 
 def _pool_of(entry: Entry, seat: Seat, pools: Pools) -> PoolState:
     pool = pools.get(entry.pool or "")
-    if pool is None or seat.agent_id not in pool.turns:
+    if pool is None or pool not in seat.pools:
         raise NotInGroup(f"entry {entry.number} is a turn, but agent {seat.agent_id} is not in pool {entry.pool}")
     return pool
 
@@ -73,7 +76,7 @@ def _ended(entry: Entry, seat: Seat, seats: Seats, pools: Pools) -> None:
     if seat.agent.open < work:
         raise LedgerError(f"entry {entry.number} ends an assignment, but agent {seat.agent_id} has none open")
     seat.agent.end(work, give_back=counted if gives_back else None)
-    if "turn" in entry.data and (pool := pools.get(entry.pool or "")) and seat.agent_id in pool.turns:
+    if "turn" in entry.data and (pool := pools.get(entry.pool or "")) and pool in seat.pools:
         seats.book(seat)  # first, so that the turn is taken back among those who may receive without it
         with suppress(ValueError):  # a turn of an older group, of which nothing was carried
             pool.give_back(seat.agent_id, of=entry.data["turn"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,11 +13,12 @@ from services.router.domain.fairness import Statement
 from services.router.domain.ledger import AGENT_CHANGED, Entry, LedgerError, LedgerGap, NotInGroup
 from services.router.domain.meeting import Meeting
 from services.router.domain.period import Periods
-from services.router.domain.policy import Pool, Requirement
+from services.router.domain.policy import Pool, Requirements
 from services.router.domain.pool_state import PoolState
 from services.router.domain.rotation import Counters
 from services.router.domain.state.folds import FOLDS, fold
 from services.router.domain.state.seats import Seats
+from services.router.domain.strategies import RequirementClass
 from shared.ids import id_of
 from shared.rules import Facts
 
@@ -82,8 +83,8 @@ class GroupState:
             raise LedgerGap(f"entry {entry.number} cannot follow entry {self.number}")
         if entry.kind not in FOLDS:
             raise LedgerError(f"entry {entry.number} is of an unknown kind, {entry.kind}")
-        seat = self._seats[entry.agent_id]
-        self.roll(entry.at)
+        seat = self._seats.of(entry.agent_id)
+        self._seats.roll(entry.at)
         turn = fold(entry, seat, self._seats, self._pools)
         if entry.kind == AGENT_CHANGED:
             for pool in seat.pools:
@@ -113,15 +114,20 @@ class GroupState:
 
     def agent(self, agent_id: UUID) -> Agent:
         """Settings and counts, for reading only. Raises NotInGroup for an agent of another group."""
-        return self._seats[agent_id].agent
+        return self._seats.of(agent_id).agent
+
+    def agent_today(self, agent_id: UUID) -> tuple[Agent, Periods]:
+        """`agent` and `today` in one."""
+        seat = self._seats.of(agent_id)
+        return seat.agent, self._seats.today(seat)
 
     def today(self, agent_id: UUID) -> Periods:
         """The agent's present hour, day, week and month: an assignment made now counts in them."""
-        return self._seats.today(self._seats[agent_id])
+        return self._seats.today(self._seats.of(agent_id))
 
     def availability(self, agent_id: UUID, now: datetime) -> Availability:
         """Whether the agent can receive at `now`, and why not; changes nothing."""
-        return availability(self._seats[agent_id].agent, max(now, self.last_now))
+        return availability(self._seats.of(agent_id).agent, max(now, self.last_now))
 
     def next_with_room(
         self,
@@ -138,18 +144,25 @@ class GroupState:
         have no room for this one: they are passed over, which changes nothing. Nor does anything for `without`, who get no part of it.
         """
 
+        return self.first_with_room(self.pool(pool).turns.of(among), work_of, without=without)
+
+    def first_with_room(
+        self, held: RequirementClass, work_of: Callable[[Settings], int], *, without: Collection[UUID] = ()
+    ) -> UUID | None:
+        """As `next_with_room`, of a requirement class as it stands."""
+
         def fits(agent_id: UUID) -> bool:
-            agent = self._seats[agent_id].agent
+            agent = self._seats.of(agent_id).agent
             return not agent.settings.open_weights or agent.has_room(work_of(agent.settings))
 
-        return self.pool(pool).turns.first(self.last_now, fits, among=among, without=without)
+        return held.first(self._seats.now, fits, without=without)
 
-    def among(self, pool: str, requirements: Sequence[Requirement], lead: Facts) -> frozenset[UUID] | None:
+    def among(self, pool: str, requirements: Requirements, lead: Facts) -> frozenset[UUID] | None:
         """The members of a pool who meet what is asked for a lead of these facts; None where nothing is. Raises NotInGroup."""
         if not requirements:
             return None
         if pool not in self._meetings:
-            self._meetings[pool] = Meeting(self.pool(pool).turns.members, lambda one: self._seats[one].agent.settings)
+            self._meetings[pool] = Meeting(self.pool(pool).turns.members, lambda one: self._seats.of(one).agent.settings)
         return self._meetings[pool].among(requirements, lead)
 
     def statement(self, pool: str, agent_id: UUID) -> Statement:

@@ -22,7 +22,7 @@ class Seat:
 
     `following` are those of the pools that choose by open work. `duty` is what hours, leave and the like say, which an assignment does not
     change. `back` is when the present absence is over, leaves that meet or overlap being one; `catching_up` tells that nothing but leave
-    with catch-up stops the agent.
+    with catch-up stops the agent. `today` are the periods that were its present ones when they were last asked for (`Seats.today`).
     """
 
     agent_id: UUID
@@ -34,6 +34,7 @@ class Seat:
     until: datetime | None = None
     back: datetime | None = None
     catching_up: bool = False
+    today: Periods | None = None
 
 
 class Seats:
@@ -55,7 +56,7 @@ class Seats:
         self._periods = Calendar()
         self._days_off: dict[tuple[str, ...], Mapping[str, str]] = {}
         self._changes: list[tuple[datetime, UUID]] = []
-        self._to_settle: list[PoolState] = []
+        self.to_settle: list[PoolState] = []
         pools_of: dict[UUID, tuple[PoolState, ...]] = {}
         for pool in pools:
             for agent_id in pool.turns.members:
@@ -63,7 +64,7 @@ class Seats:
         self._seats = {agent_id: self._take_seat(agent_id, agents, pools_of[agent_id]) for agent_id in sorted(pools_of)}
         self.settle()
 
-    def __getitem__(self, agent_id: UUID | None) -> Seat:
+    def of(self, agent_id: UUID | None) -> Seat:
         """Raises NotInGroup."""
         seat = self._seats.get(agent_id) if agent_id else None
         if seat is None:
@@ -75,7 +76,10 @@ class Seats:
 
     def today(self, seat: Seat) -> Periods:
         """The agent's present hour, day, week and month."""
-        return self._periods.at(seat.agent.zone, self.now)
+        known = seat.today
+        if known is None or self.now >= known.hour.ends:
+            known = seat.today = self._periods.at(seat.agent.settings.zone, self.now)
+        return known
 
     def roll(self, now: datetime) -> datetime:
         """Lets time pass: those whose availability it may have changed are booked anew. Returns the `now` that counts."""
@@ -87,15 +91,15 @@ class Seats:
                 if seat.until == moment:  # else it was booked anew meanwhile
                     seat.until = None
                     self.look_again(seat)
-            self.settle()
+            if self.to_settle:
+                self.settle()
         return self.now
 
     def settle(self) -> None:
         """Credits those who came back from leave; to be called after seats were booked, before turns are asked for."""
-        if self._to_settle:
-            pools, self._to_settle = self._to_settle, []
-            for pool in pools:
-                pool.book.settle()
+        pools, self.to_settle = self.to_settle, []
+        for pool in pools:
+            pool.book.settle()
 
     @property
     def next_change(self) -> datetime | None:
@@ -134,7 +138,7 @@ class Seats:
                 if not changed.keys().isdisjoint(other.agent.settings.holidays):
                     other.agent.days_off = self._days_off_of(other.agent.settings)
                     self.look_again(other)
-        seat.agent.settings = settings
+        seat.agent.settings, seat.today = settings, None
         seat.agent.days_off = self._days_off_of(settings)
 
     def _take_seat(self, agent_id: UUID, agents: Mapping[UUID, Agent], pools: tuple[PoolState, ...]) -> Seat:
@@ -166,19 +170,20 @@ class Seats:
         seat.back = until if absent else None
 
     def _come_back(self, seat: Seat) -> None:
-        self._to_settle += [pool for pool in seat.pools if pool.book.come_back(seat.agent_id)]
+        self.to_settle += [pool for pool in seat.pools if pool.book.come_back(seat.agent_id)]
 
     def _gate(self, seat: Seat) -> tuple[Gate | None, bool]:
         """The gate that stops an agent now, and whether it is catching up. When that may change goes into the heap."""
         (gate, until), catching_up = seat.duty, False
         if gate is None:
             gate, ends = caps_gate(seat.agent, self.today(seat))
-            until = earliest(until, ends)
+            until = until if ends is None else earliest(until, ends)
         elif gate is Gate.ABSENT and any(leave.catch_up for leave in seat.agent.leaves):
             catching_up, ends = catches_up(seat.agent, self.today(seat), self.now)
             until = earliest(until, ends)
-        until = earliest(until, seat.back)
-        if until != seat.until:
+        if seat.back is not None:
+            until = earliest(until, seat.back)
+        if until is not seat.until and until != seat.until:
             seat.until = until
             if until is not None:
                 heappush(self._changes, (until, seat.agent_id))

@@ -2,6 +2,7 @@
 
 from services.router.domain.strategies.classes import EVERYONE
 from services.router.domain.strategies.registry import STRATEGIES, make
+from services.router.domain.strategies.requirement_class import RequirementClass
 from services.router.domain.strategies.standings import Seat
 from services.router.domain.strategies.sticky import Key, Owner, OwnerState, Stickiness, Stuck, Verdict, keys_of, stick
 from services.router.domain.strategies.strategy import Offer, Plan, Strategy, Way
@@ -15,6 +16,7 @@ __all__ = [
     "Owner",
     "OwnerState",
     "Plan",
+    "RequirementClass",
     "Seat",
     "Stickiness",
     "Strategy",

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.router.domain.rotation import Counters
-from services.router.domain.strategies.line import Line
+from services.router.domain.strategies.line import Line, Place
 from services.router.domain.strategies.standings import Standing
 from services.router.domain.strategies.strategy import Offer, Plan, Way
 
@@ -60,8 +60,8 @@ class Claim:
     def adjust(self, agent_id: UUID, parts: int) -> None:
         self._fallback.adjust(agent_id, parts)
 
-    def reweight(self, agent_id: UUID) -> None:
-        self._fallback.reweight(agent_id)
+    def reweight(self, agent_id: UUID, weight: int) -> None:
+        self._fallback.reweight(agent_id, weight)
 
     def counters(self, agent_id: UUID) -> Counters | None:
         return self._fallback.counters(agent_id)
@@ -71,5 +71,5 @@ class Claim:
 
 
 class _LongestWaiting(Line):
-    def key(self, one: Standing) -> tuple[int, ...]:
-        return ()
+    def place(self, one: Standing) -> Place:
+        return one.turns[-1], one.tie, one.rank

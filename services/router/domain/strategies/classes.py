@@ -7,8 +7,7 @@ kept in the sums.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
 from typing import Any
 from uuid import UUID
@@ -24,7 +23,6 @@ EVERYONE = 0
 _MOST = 256
 _MOST_BORROWED = PARTS
 _REMEMBERED_CHANGES = 1_024
-_NOBODY = nullcontext()
 
 
 class Part(IntEnum):
@@ -44,7 +42,7 @@ class Classes:
         self._parts = [Part.NONE] * len(standings.members)  # by rank
         self._changes = Changes(max(_REMEMBERED_CHANGES, len(standings.members)))  # a large class is not looked through for a few
         self.everyone = self._new(standings.members, carried, {})
-        self._follows = self.everyone.strategy.follows_standings
+        self.everyone.number = EVERYONE
         self._of_member: dict[UUID, list[RequirementClass]] = {}
         self._classes: dict[int, RequirementClass] = {}
         self._numbers: dict[frozenset[UUID], int] = {self.everyone.members: EVERYONE}
@@ -81,15 +79,13 @@ class Classes:
             self._changes.add(rank)
 
     def refresh(self, agent_id: UUID) -> None:
-        """The member's standing changed: told to those strategies only that ask for it."""
-        if self._follows:
-            self.everyone.strategy.refresh(agent_id)
-            self._changes.add(self._standings[agent_id].rank)
+        """The member's standing changed: to be told where the strategy follows standings."""
+        self.everyone.strategy.refresh(agent_id)
+        self._changes.add(self._standings.by_id[agent_id].rank)
 
-    def settle(self, agent_id: UUID) -> None:
-        """What the pool owes the member changed, and its standing with it."""
+    def forget_draft(self) -> None:
+        """What the pool owes to somebody changed, and so what a new class begins with."""
         self._draft = None
-        self.refresh(agent_id)
 
     def of(self, among: frozenset[UUID] | None) -> RequirementClass:
         """The class of these members (None: everyone), as it stands."""
@@ -102,10 +98,9 @@ class Classes:
             self._draft = self._seed(among)
         return self._up_to_date(self._draft)
 
-    def name(self, among: frozenset[UUID] | None) -> int | str:
+    def name(self, held: RequirementClass) -> int | str:
         """A class's number; of one that is not kept yet, its members as text."""
-        number = EVERYONE if among is None else self._numbers.get(among)
-        return self._sets.to_text(among or ()) if number is None else number
+        return self._sets.to_text(held.members) if held.number is None else held.number
 
     def named(self, name: int | str) -> RequirementClass:
         """The reverse of `name`. Raises KeyError for a number that there is not (any more)."""
@@ -113,25 +108,29 @@ class Classes:
 
     def keep(self, held: RequirementClass) -> int:
         """Numbers a class, where it is not numbered yet; returns its number."""
-        if held.members not in self._numbers:
-            self._last_number += 1
-            self._add(self._last_number, held)
-            self._draft = None
-            if len(self._classes) > _MOST:
-                self._drop(min(self._classes, key=lambda number: self._classes[number].used or self._standings.taken + 1))
-        return self._numbers[held.members]
+        if held.number is not None:
+            return held.number
+        self._last_number += 1
+        self._add(self._last_number, held)
+        self._draft = None
+        if len(self._classes) > _MOST:
+            self._drop(min(self._classes, key=lambda number: self._classes[number].used or self._standings.taken + 1))
+        return self._last_number
 
     def counters(self, agent_id: UUID) -> Counters | None:
         """A member's, over all classes; None where the strategy keeps none of it."""
         found = self.everyone.strategy.counters(agent_id)  # which began with no seeds
         if found is None:
             return None
+        classes, past = self._of_member.get(agent_id), self._past.get(agent_id)
+        if not classes and not past:
+            return found
         entitled, received = found
-        for held in self._of_member.get(agent_id, ()):
+        for held in classes or ():
             if kept := held.strategy.counters(agent_id):
                 entitled += kept.entitled - held.seeds.get(agent_id, 0)
                 received += kept.received
-        if past := self._past.get(agent_id):
+        if past:
             entitled, received = entitled + past.entitled, received + past.received
         return Counters(entitled, received)
 
@@ -205,13 +204,14 @@ class Classes:
         return held
 
     def _add(self, number: int, held: RequirementClass) -> None:
-        self._classes[number] = held
+        self._classes[number], held.number = held, number
         self._numbers[held.members] = number
         for agent_id in held.members:
             self._of_member.setdefault(agent_id, []).append(held)
 
     def _drop(self, number: int) -> None:
         held = self._classes.pop(number)
+        held.number = None
         del self._numbers[held.members]
         for agent_id in held.members:
             self._of_member[agent_id].remove(held)
@@ -226,23 +226,6 @@ class Classes:
             "counters": to_document(held.kept),
             "used": held.used,
         }
-
-
-def sitting_out(of: RequirementClass, without: Collection[UUID]) -> AbstractContextManager[None]:
-    """Takes members out of a class for one turn."""
-    return _sitting_out(of, without) if without else _NOBODY
-
-
-@contextmanager
-def _sitting_out(of: RequirementClass, without: Collection[UUID]) -> Iterator[None]:
-    out = sorted(one for one in without if one in of.members and of.strategy.is_eligible(one))
-    for agent_id in out:
-        of.strategy.withdraw(agent_id)
-    try:
-        yield
-    finally:
-        for agent_id in out:
-            of.strategy.admit(agent_id)
 
 
 def to_document(counters: Mapping[UUID, Counters]) -> dict[str, list[int]]:

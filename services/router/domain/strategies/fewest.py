@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from services.router.domain.strategies.line import Line
+from services.router.domain.strategies.line import Line, Place
 from services.router.domain.strategies.standings import Standing, rate
 
 
 class Fewest(Line):
-    def key(self, one: Standing) -> tuple[int, ...]:
-        return (rate(one),)
+    def place(self, one: Standing) -> Place:
+        return rate(one), one.turns[-1], one.tie, one.rank

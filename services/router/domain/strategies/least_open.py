@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from services.router.domain.strategies.line import Line
+from services.router.domain.strategies.line import Line, Place
 from services.router.domain.strategies.standings import Standing
 
 
 class LeastOpen(Line):
-    def key(self, one: Standing) -> tuple[int, ...]:
-        return (one.open * 10**6 // one.weight,)  # exact for weights up to 1,000, as `rate` is
+    def place(self, one: Standing) -> Place:
+        return one.open * 10**6 // one.weight, one.turns[-1], one.tie, one.rank  # exact for weights up to 1,000, as `rate` is

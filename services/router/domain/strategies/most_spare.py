@@ -6,11 +6,11 @@ weight is first.
 
 from __future__ import annotations
 
-from services.router.domain.strategies.line import Line
+from services.router.domain.strategies.line import Line, Place
 from services.router.domain.strategies.standings import Standing
 
 
 class MostSpare(Line):
-    def key(self, one: Standing) -> tuple[int, ...]:
-        held = one.open * 10**6 // one.weight
-        return (0, 0, held) if one.capacity is None else (1, one.open - one.capacity, held)
+    def place(self, one: Standing) -> Place:
+        capped, short = (0, 0) if one.capacity is None else (1, one.open - one.capacity)
+        return capped, short, one.open * 10**6 // one.weight, one.turns[-1], one.tie, one.rank

@@ -8,19 +8,22 @@ members by id: to look up a small number takes a tenth of the time that it takes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from services.router.domain.rotation import Counters
-from services.router.domain.strategies.strategy import Strategy
+from services.router.domain.strategies.strategy import Offer, Strategy
 
 
 @dataclass(slots=True, eq=False)
 class RequirementClass:
     """`seeds` are the differences with which its counters began: borrowed from the pool, and in no sum. `used` is a turn's place.
 
-    `ranks` are its members once more; `read` is how many changes it knows of.
+    `ranks` are its members once more; `read` is how many changes it knows of. `number` is None of one that is not kept (yet). What is asked
+    of a class is asked of it as it stands: take it from its pool anew when anything may have changed.
     """
 
     members: frozenset[UUID]
@@ -29,6 +32,7 @@ class RequirementClass:
     seeds: Mapping[UUID, int]
     read: int
     used: int = 0
+    number: int | None = None
 
     @property
     def kept(self) -> dict[UUID, Counters]:
@@ -39,6 +43,53 @@ class RequirementClass:
         """What a member was entitled to and received in this class."""
         found = self.strategy.counters(agent_id)
         return Counters(found.entitled - self.seeds.get(agent_id, 0), found.received) if found else None
+
+    def is_eligible(self, agent_id: UUID) -> bool:
+        """Whether it is one of its members, and may receive."""
+        return agent_id in self.members and self.strategy.is_eligible(agent_id)
+
+    def peek(self, now: datetime, *, without: Collection[UUID] = (), offered: bool = False) -> UUID | Offer | None:
+        """Who gets the next lead; None where nobody may. As `Turns.peek`."""
+        with self.sitting_out(without):
+            return self.strategy.peek(now, offered=offered)
+
+    def first(self, now: datetime, fits: Callable[[UUID], bool], *, without: Collection[UUID] = ()) -> UUID | None:
+        """As `peek`, but who does not fit is passed over; an offer is taken as nobody claimed it."""
+        if without:
+            with self.sitting_out(without):
+                return self.first(now, fits)
+        found = self.strategy.peek(now, offered=True)
+        if found is None or (isinstance(found, UUID) and fits(found)):
+            return found
+        return self._first_fitting(now, fits)
+
+    def _first_fitting(self, now: datetime, fits: Callable[[UUID], bool]) -> UUID | None:
+        """Whoever does not fit sits out until the first who does is found."""
+        passed = []
+        while isinstance(found := self.strategy.peek(now, offered=True), UUID) and not fits(found):
+            self.strategy.withdraw(found)
+            passed.append(found)
+        for agent_id in passed:
+            self.strategy.admit(agent_id)
+        return found if isinstance(found, UUID) else None
+
+    def sitting_out(self, without: Collection[UUID]) -> AbstractContextManager[None]:
+        """Takes members out for one turn."""
+        return self._sitting_out(without) if without else _NOBODY
+
+    @contextmanager
+    def _sitting_out(self, without: Collection[UUID]) -> Iterator[None]:
+        out = sorted(one for one in without if self.is_eligible(one))
+        for agent_id in out:
+            self.strategy.withdraw(agent_id)
+        try:
+            yield
+        finally:
+            for agent_id in out:
+                self.strategy.admit(agent_id)
+
+
+_NOBODY = nullcontext()
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -41,7 +42,7 @@ class Standing:
     level_at: int = 0
     open: int = 0
     capacity: int | None = None
-    turns: list[int] = field(default_factory=lambda: [0])
+    turns: deque[int] = field(default_factory=lambda: places_of((0,)))
 
     @property
     def last(self) -> int:
@@ -87,10 +88,11 @@ class Standings:
 
     def take(self, agent_id: UUID) -> None:
         self.taken += 1
-        self._pass(1)
+        if self._weight:
+            self._passed += PARTS // self._weight
         one = self._of[agent_id]
         one.received += 1
-        one.turns = [*one.turns[-_REMEMBERED + 1 :], self.taken]
+        one.turns.append(self.taken)
 
     def give_back(self, agent_id: UUID) -> None:
         """As if the member's latest turn had not been. Raises ValueError where there is none."""
@@ -98,7 +100,8 @@ class Standings:
         if not one.received:
             raise ValueError(f"agent {agent_id} has received no turn that could be given back")
         one.received -= 1
-        self._pass(-1)
+        if self._weight:
+            self._passed -= PARTS // self._weight
         if one.last == self.taken:
             self.taken -= 1
         if len(one.turns) > 1:
@@ -139,10 +142,6 @@ class Standings:
         since = self._away.get(agent_id, self._passed)
         return self._of[agent_id].weight * (self._passed - since)
 
-    def _pass(self, turns: int) -> None:
-        if self._weight:
-            self._passed += turns * (PARTS // self._weight)
-
     def calibrate(self, new: Iterable[UUID]) -> None:
         """Lets new members start level with the one of the others who received fewest for its weight, never ahead of it."""
         arrived = set(new)
@@ -162,6 +161,11 @@ def rate(one: Standing) -> int:
     fractions do, and are equal where those are.
     """
     return one.counted * 10**6 // one.weight
+
+
+def places_of(turns: Iterable[int]) -> deque[int]:
+    """The places of a member's latest turns, in order; more than are remembered push out the first."""
+    return deque(turns, _REMEMBERED)
 
 
 def _tie(key: bytes, agent_id: UUID) -> int:

@@ -91,8 +91,8 @@ class Strategy(Protocol):
     def adjust(self, agent_id: UUID, parts: int) -> None:
         """Changes what a member is entitled to by so many PARTS of a turn."""
 
-    def reweight(self, agent_id: UUID) -> None:
-        """The member's weight in the standings changed."""
+    def reweight(self, agent_id: UUID, weight: int) -> None:
+        """The member's weight in the standings changed to this one."""
 
     def counters(self, agent_id: UUID) -> Counters | None:
         """What it keeps of a member; None for a strategy that keeps no entitlement, or not of this member."""

@@ -6,15 +6,16 @@ that is deterministic, and asking changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from services.router.domain.rotation import PARTS, Counters, Rotation
-from services.router.domain.strategies.classes import EVERYONE, Classes, Part, sitting_out
-from services.router.domain.strategies.standings import Seat, Standings
-from services.router.domain.strategies.strategy import Offer, Strategy, Way
+from services.router.domain.strategies.classes import EVERYONE, Classes, Part
+from services.router.domain.strategies.requirement_class import RequirementClass
+from services.router.domain.strategies.standings import Seat, Standings, places_of
+from services.router.domain.strategies.strategy import Offer, Way
 from shared.ids import id_of
 
 
@@ -60,14 +61,13 @@ class Turns:
     def level(self, agent_id: UUID) -> int:
         return self._standings[agent_id].level
 
+    def of(self, among: frozenset[UUID] | None) -> RequirementClass:
+        """The requirement class of these members (None: everyone), as it stands now."""
+        return self._classes.of(among)
+
     def eligible_count(self, among: frozenset[UUID] | None = None) -> int:
         """How many may receive, of all or of a set of members."""
         return self._classes.of(among).strategy.eligible_count
-
-    def is_eligible(self, agent_id: UUID, *, among: frozenset[UUID] | None = None) -> bool:
-        """Whether a member may receive; of a set of members, whether it is in it as well. False for one who is no member."""
-        of = self._classes.of(among)
-        return agent_id in of.members and of.strategy.is_eligible(agent_id)
 
     def admit(self, agent_id: UUID) -> None:
         """Lets a member receive from the next turn on."""
@@ -91,10 +91,11 @@ class Turns:
 
     def changed(self, agent_id: UUID, *, open: int, capacity: int | None) -> None:
         """Takes what a member holds of open work, and its cap of it, both in one unit."""
-        one = self._standings[agent_id]
-        if (one.open, one.capacity) != (open, capacity):
+        one = self._standings.by_id[agent_id]
+        if one.open != open or one.capacity != capacity:
             one.open, one.capacity = open, capacity
-            self._classes.refresh(agent_id)
+            if self.follows_standings:
+                self._classes.refresh(agent_id)
 
     def peek(
         self,
@@ -108,28 +109,15 @@ class Turns:
 
         `without` are members who shall not get this one, such as those who sent it back. `offered`: nobody claimed it.
         """
-        of = self._classes.of(among)
-        with sitting_out(of, without):
-            return of.strategy.peek(now, offered=offered)
-
-    def first(
-        self,
-        now: datetime,
-        fits: Callable[[UUID], bool],
-        *,
-        among: frozenset[UUID] | None = None,
-        without: Collection[UUID] = (),
-    ) -> UUID | None:
-        """As `peek`, but who does not fit is passed over; an offer is taken as nobody claimed it."""
-        of = self._classes.of(among)
-        if not without:
-            return _first(of.strategy, now, fits)
-        with sitting_out(of, without):
-            return _first(of.strategy, now, fits)
+        return self._classes.of(among).peek(now, without=without, offered=offered)
 
     def name(self, among: frozenset[UUID] | None) -> int | str:
         """The class of these members, as `take` reads it and a ledger entry keeps it: a number, or the members as text."""
-        return self._classes.name(among)
+        return self._classes.name(self._classes.of(among))
+
+    def name_of(self, held: RequirementClass) -> int | str:
+        """As `name`, of a class that `of` found."""
+        return self._classes.name(held)
 
     def take(self, agent_id: UUID, *, of: int | str = EVERYONE, without: Collection[UUID] = ()) -> int:
         """Gives the agent a turn of a class, with the same `without` as in `peek`; returns the class's number for `give_back`.
@@ -142,14 +130,14 @@ class Turns:
         number = self._classes.keep(taken)
         self._standings.take(agent_id)
         if without:
-            with sitting_out(taken, without):
+            with taken.sitting_out(without):
                 taken.strategy.take(agent_id)
         else:
             taken.strategy.take(agent_id)
         if self._measure:
             self._measure.take(agent_id)
         taken.used = self._standings.taken
-        self._classes.settle(agent_id)
+        self._settle(agent_id)
         return number
 
     def give_back(self, agent_id: UUID, *, of: int = EVERYONE) -> None:
@@ -163,7 +151,7 @@ class Turns:
         self._classes.give_back(agent_id, given)
         if self._measure:
             self._measure.give_back(agent_id)
-        self._classes.settle(agent_id)
+        self._settle(agent_id)
 
     def adjust(self, agent_id: UUID, parts: int) -> None:
         """Changes what a member is entitled to by so many PARTS of a turn, in the class that was used last."""
@@ -171,7 +159,7 @@ class Turns:
         if self._measure:
             self._measure.adjust(agent_id, parts)
         self._standings[agent_id].level_at -= parts
-        self._classes.settle(agent_id)
+        self._settle(agent_id)
 
     def reweight(self, agent_id: UUID, weight: int) -> None:
         """Changes shares from the next turn on; differences stay, and what counts as received stays in proportion."""
@@ -179,8 +167,8 @@ class Turns:
         if self._measure:
             self._measure.reweight(agent_id, weight)
         for held in self._classes.with_member(agent_id):
-            held.strategy.reweight(agent_id)
-        self._classes.settle(agent_id)
+            held.strategy.reweight(agent_id, weight)
+        self._settle(agent_id)
 
     def counters(self, agent_id: UUID) -> Counters:
         """What a member was entitled to and received, over all classes."""
@@ -195,28 +183,31 @@ class Turns:
     def rivals(self, agent_id: UUID, those: list[UUID], *, of: int | str = EVERYONE) -> list[UUID]:
         """Those of some members who would share in a turn of a class, named as for `take`, that this member takes."""
         if of != EVERYONE:
-            members = self.members_of(of)
+            members = self.named(of).members
             those = [one for one in those if one in members]
         if self.way.kind == "waterfall":
             level = self.level(agent_id)
             those = [one for one in those if self.level(one) == level]
         return those
 
-    def members_of(self, of: int | str) -> frozenset[UUID]:
-        """The members of a class, named as for `take`. Raises KeyError for a class that there is not."""
-        return self._classes.named(of).members
+    def named(self, of: int | str) -> RequirementClass:
+        """The class of that name, as for `take`. Raises KeyError for a class that there is not."""
+        return self._classes.named(of)
 
     def share(self, agent_id: UUID, *, among: frozenset[UUID] | None = None, without: Collection[UUID] = ()) -> int:
         """PARTS that this member is entitled to of the next turn of these members; 0 for one who is not among them."""
-        of = self._classes.of(among)
-        if agent_id not in of.members:
+        return self.share_in(self._classes.of(among), agent_id, without=without)
+
+    def share_in(self, held: RequirementClass, agent_id: UUID, *, without: Collection[UUID] = ()) -> int:
+        """As `share`, of a class that `of` or `named` found."""
+        if agent_id not in held.members:
             return 0
-        if self._measure and of.counters(agent_id) is None:
+        if self._measure and held.counters(agent_id) is None:
             return self._measure.share(agent_id)
         if not without:
-            return of.strategy.share(agent_id)
-        with sitting_out(of, without):
-            return of.strategy.share(agent_id)
+            return held.strategy.share(agent_id)
+        with held.sitting_out(without):
+            return held.strategy.share(agent_id)
 
     def snapshot(self) -> dict[str, Any]:
         """What must be remembered, as data that JSON can carry; who may receive is not in it, nor open work."""
@@ -230,6 +221,12 @@ class Turns:
         turns = cls(pool, way, seats, document=document)
         turns._classes = Classes.restore(way, turns._standings, document)
         return turns
+
+    def _settle(self, agent_id: UUID) -> None:
+        """What the pool owes the member changed, and its standing with it."""
+        self._classes.forget_draft()
+        if self.follows_standings:
+            self._classes.refresh(agent_id)
 
     def _new_measure(self, measured: Mapping[UUID, Counters]) -> Rotation | None:
         """Measures strategies that keep no entitlement: everyone's part by weight of all that the pool gives out."""
@@ -249,17 +246,6 @@ class Turns:
         return {**seat, **self._standings.to_document(agent_id), "owed": self._measured(agent_id).difference}
 
 
-def _first(strategy: Strategy, now: datetime, fits: Callable[[UUID], bool]) -> UUID | None:
-    """Whoever does not fit sits out until the first who does is found."""
-    passed = []
-    while isinstance(found := strategy.peek(now, offered=True), UUID) and not fits(found):
-        strategy.withdraw(found)
-        passed.append(found)
-    for agent_id in passed:
-        strategy.admit(agent_id)
-    return found if isinstance(found, UUID) else None
-
-
 def _read_standings(standings: Standings, carried: Mapping[UUID, Counters], document: Mapping[str, Any]) -> dict[UUID, Counters]:
     """Takes what is known of each member; returns what they are measured by."""
     known = {id_of(one["agent_id"]): one for one in document["members"]}
@@ -268,7 +254,7 @@ def _read_standings(standings: Standings, carried: Mapping[UUID, Counters], docu
     for agent_id in standings.members:
         one = standings[agent_id]
         if found := known.get(agent_id):
-            one.received, one.turns = found["received"], list(found["turns"])
+            one.received, one.turns = found["received"], places_of(found["turns"])
             counted = PARTS * one.received + found["level_at"]
             one.level_at = counted * one.weight // found["weight"] - PARTS * one.received  # as `reweight` has it
             measured[agent_id] = Counters(PARTS * one.received + found["owed"], one.received)

@@ -56,8 +56,8 @@ class Waterfall:
     def adjust(self, agent_id: UUID, parts: int) -> None:
         self._of(agent_id).adjust(agent_id, parts)
 
-    def reweight(self, agent_id: UUID) -> None:
-        self._of(agent_id).reweight(agent_id)
+    def reweight(self, agent_id: UUID, weight: int) -> None:
+        self._of(agent_id).reweight(agent_id, weight)
 
     def counters(self, agent_id: UUID) -> Counters | None:
         return self._of(agent_id).counters(agent_id)

@@ -5,7 +5,9 @@ whoever is owed most among them is the first to be a candidate and the most urge
 member a weight, or two: one of those who get the part more, one of the others.
 
 The tree is a segment tree with sums kept at the nodes and not pushed down: a node's `best` is the most that a member
-below it is owed, its `raised` what was added to all below it at once. All operations are O(log n).
+below it is owed, its `raised` what was added to all below it at once. What is kept is what is owed times the number of leaves, less the
+position, so that the most is that of the first who is owed most, and tells who it is.
+All operations are O(log n).
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ class Peers:
     A member who shares in turns is owed `own` + `offset`; of one who does not, `own` is all.
     """
 
-    __slots__ = ("_best", "_raised", "_size", "accrued", "cut", "own", "ranks", "share", "sharing", "stamps", "weight")
+    __slots__ = ("_best", "_leaves", "_raised", "accrued", "cut", "own", "ranks", "share", "sharing", "stamps", "weight")
 
     def __init__(self, weight: int, ranks: Sequence[int], owed: Sequence[int]) -> None:
         self.weight = weight
@@ -34,9 +36,9 @@ class Peers:
         self.accrued = 0
         self.stamps = [0, 0]  # of the present representatives: without and with the part more
         self.own = list(owed)
-        self._size = 1 << len(ranks).bit_length()  # one leaf more than members at least
-        self._best = [_NOBODY] * (2 * self._size)
-        self._raised = [0] * (2 * self._size)
+        self._leaves = 1 << len(ranks).bit_length()  # one more than members at least
+        self._best = [_NOBODY] * (2 * self._leaves)
+        self._raised = [0] * (2 * self._leaves)
 
     def owed(self, position: int) -> int:
         """Of a member who shares."""
@@ -54,17 +56,16 @@ class Peers:
 
     def show(self, position: int, *, receives: bool) -> None:
         """Puts a member among those who are compared, or takes it out."""
-        leaf = position + self._size
-        self._best[leaf] = self.own[position] + self._raised[leaf] if receives else _NOBODY
-        self._climb(leaf)
+        leaf = position + self._leaves
+        best = self.own[position] * self._leaves - position + self._raised[leaf] if receives else _NOBODY
+        self._climb(leaf, best)
 
     def add(self, position: int, parts: int, *, receives: bool) -> None:
         """Changes what one member is owed."""
         self.own[position] += parts
         if receives:
-            leaf = position + self._size
-            self._best[leaf] += parts
-            self._climb(leaf)
+            leaf = position + self._leaves
+            self._climb(leaf, self._best[leaf] + parts * self._leaves)
 
     def accrue(self, turns: int) -> None:
         """Books that many turns' shares for all who share."""
@@ -72,7 +73,7 @@ class Peers:
         if self.cut >= len(self.ranks):
             self.accrued += turns
         elif self.cut:
-            self._raise_before(self.cut, turns)
+            self._raise_before(self.cut, turns * self._leaves)
 
     def cut_at(self, rank: int) -> None:
         """Members before this rank get the part more from now on."""
@@ -84,29 +85,32 @@ class Peers:
         Of equals the first by rank; None where nobody of them may receive.
         """
         if self.cut <= 0 or self.cut >= len(self.ranks):
-            most, node = (self._best[1], 1) if more == (self.cut > 0) else (_NOBODY, 1)
+            most = self._best[1] if more == (self.cut > 0) else _NOBODY
         else:
-            most, node = self._before(self.cut) if more else self._from(self.cut)
+            most = self._before(self.cut) if more else self._from(self.cut)
         if most < _HARDLY:
             return None
-        return most + self.accrued, self.ranks[self._leftmost(node)]
+        owed = -(-most // self._leaves)
+        return owed + self.accrued, self.ranks[owed * self._leaves - most]
 
     def _offset(self, position: int) -> int:
-        raised, node, total = self._raised, position + self._size, self.accrued
+        raised, node, total = self._raised, position + self._leaves, 0
         while node:
             total += raised[node]
             node >>= 1
-        return total
+        return total // self._leaves + self.accrued
 
-    def _climb(self, node: int) -> None:
+    def _climb(self, node: int, value: int) -> None:
+        """Sets a leaf, and all above it."""
         best, raised = self._best, self._raised
+        best[node] = value
         while node > 1:
+            other = best[node ^ 1]
             node >>= 1
-            left, right = best[2 * node], best[2 * node + 1]
-            best[node] = (left if left >= right else right) + raised[node]
+            best[node] = value = (value if value > other else other) + raised[node]
 
     def _raise_before(self, position: int, parts: int) -> None:
-        best, raised, node = self._best, self._raised, position + self._size
+        best, raised, node = self._best, self._raised, position + self._leaves
         while node > 1:
             if node & 1:
                 best[node - 1] += parts
@@ -115,32 +119,24 @@ class Peers:
             left, right = best[2 * node], best[2 * node + 1]
             best[node] = (left if left >= right else right) + raised[node]
 
-    def _before(self, position: int) -> tuple[int, int]:
-        """The most before a position, and the node that has it: a left neighbour of the way up, of equals the leftmost."""
-        best, raised, node = self._best, self._raised, position + self._size
-        most, found = _NOBODY, 1
+    def _before(self, position: int) -> int:
+        """The most before a position."""
+        best, raised, node = self._best, self._raised, position + self._leaves
+        most = _NOBODY
         while node > 1:
-            if node & 1 and best[node - 1] >= most:
-                most, found = best[node - 1], node - 1
+            if node & 1 and best[node - 1] > most:
+                most = best[node - 1]
             node >>= 1
             most += raised[node]
-        return most, found
+        return most
 
-    def _from(self, position: int) -> tuple[int, int]:
-        """The most from a position on, and the node that has it."""
-        best, raised, node = self._best, self._raised, position + self._size
-        most, found = best[node], node
+    def _from(self, position: int) -> int:
+        """The most from a position on."""
+        best, raised, node = self._best, self._raised, position + self._leaves
+        most = best[node]
         while node > 1:
             if not node & 1 and best[node + 1] > most:
-                most, found = best[node + 1], node + 1
+                most = best[node + 1]
             node >>= 1
             most += raised[node]
-        return most, found
-
-    def _leftmost(self, node: int) -> int:
-        best = self._best
-        while node < self._size:
-            node *= 2
-            if best[node + 1] > best[node]:
-                node += 1
-        return node - self._size
+        return most

@@ -59,7 +59,7 @@ class Rotation:
         self._cut = 0  # the rank before which those who share get a part more
         self._stamp = 0
         self._ready: list[_Due] = []
-        self._waiting: list[tuple[int, int, _Due]] = []
+        self._waiting: list[tuple[int, _Due]] = []  # each with the turn of its release
         self._moved: list[tuple[Peers, bool]] = []  # whose representatives are to be placed anew
         self._stale = True
         self._arrange([one.difference for one in counters])
@@ -107,11 +107,16 @@ class Rotation:
             self._split()
         while self._moved:
             self._place(*self._moved.pop())
-        self._release()
-        if self._ready:
-            return self._ids[self._ready[0][1]]
+        ready, waiting, turn = self._ready, self._waiting, self._turns + 1
+        while waiting and waiting[0][0] <= turn:
+            heappush(ready, heappop(waiting)[1])
+        while ready:
+            _, rank, stamp, peers, more = ready[0]
+            if peers.stamps[more] == stamp:
+                return self._ids[rank]
+            heappop(ready)  # it represents no more
         # No candidate: possible only after the eligible set changed. The same order, over all.
-        return self._ids[min(due[:2] for _, _, due in self._waiting if not _is_outdated(due))[1]]
+        return self._ids[min(due for _, due in waiting if due[3].stamps[due[4]] == due[2])[1]]
 
     def take(self, agent_id: UUID) -> None:
         """Gives the agent a turn: all who are eligible accrue their share of it, the agent has received one more."""
@@ -245,26 +250,11 @@ class Rotation:
         owed, rank = found
         share, scale = peers.share + more, 2 * len(self._sharing) - 2
         slack = (scale - 1) * PARTS - scale * owed  # (2n - 3) * PARTS - (2n - 2) * s without what accrues
-        due = (slack * _EXACT // share, rank, self._stamp, peers, more)
+        due = slack * _EXACT // share, rank, self._stamp, peers, more
         turn = (
             -(((scale - 2) * PARTS - slack) // (scale * share)) if scale else 1
         )  # in a pool of one it is always that one's turn
         if turn <= self._turns + 1:
             heappush(self._ready, due)
         else:
-            heappush(self._waiting, (turn, self._stamp, due))
-
-    def _release(self) -> None:
-        """Makes candidates of those whose turn of release is the next one, and drops what is outdated on top."""
-        waiting, ready = self._waiting, self._ready
-        while waiting and waiting[0][0] <= self._turns + 1:
-            due = heappop(waiting)[2]
-            if not _is_outdated(due):
-                heappush(ready, due)
-        while ready and _is_outdated(ready[0]):
-            heappop(ready)
-
-
-def _is_outdated(due: _Due) -> bool:
-    _, _, stamp, peers, more = due
-    return peers.stamps[more] != stamp
+            heappush(self._waiting, (turn, due))

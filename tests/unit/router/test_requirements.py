@@ -25,7 +25,7 @@ from services.router.domain import (
     groups_of,
 )
 from services.router.domain.meeting import profile
-from services.router.domain.policy import Requirement
+from services.router.domain.policy import Requirement, Requirements
 from tests.unit.router.documents import FACTS
 from tests.unit.router.worlds import ALead, an_agent, deterministic
 

@@ -24,6 +24,9 @@ from services.router.domain.rotation import Counters
 from services.router.domain.state import GroupState
 from services.router.domain.strategies import RequirementClass, Stuck, Verdict
 
+# Looked up once: an enumeration finds its members by a function, and each decision asks for several.
+_ASSIGNED, _KEPT, _OFFERED, _QUEUED = Outcome.ASSIGNED, Outcome.KEPT, Outcome.OFFERED, Outcome.QUEUED
+
 
 def decide(lead: Lead, policy: Policy, state: GroupState, now: datetime, *, terms: Terms = PLAIN) -> Decision:
     """Decides a lead by the policy's rules, in the state of the group that the chosen pool belongs to.
@@ -196,8 +199,8 @@ def _decision(
 ) -> Decision:
     lead, match, terms, turns = asked.lead, asked.match, asked.terms, pool.turns
     outcome = _outcome(chosen, stuck)
-    assigned = outcome is Outcome.ASSIGNED
-    counts = outcome is Outcome.KEPT and _counts(asked.policy, pool.name)
+    assigned = outcome is _ASSIGNED
+    counts = outcome is _KEPT and _counts(asked.policy, pool.name)
     eligible, stopped = _members(pool, held, terms.without)
     winner, offer = None, None
     if isinstance(chosen, tuple):
@@ -228,10 +231,10 @@ def _decision(
 
 def _outcome(chosen: UUID | tuple[UUID, ...] | None, stuck: Stuck | None) -> Outcome:
     if chosen is None:
-        return Outcome.QUEUED
+        return _QUEUED
     if isinstance(chosen, tuple):
-        return Outcome.OFFERED
-    return Outcome.KEPT if stuck and stuck.verdict is Verdict.OWNER else Outcome.ASSIGNED
+        return _OFFERED
+    return _KEPT if stuck and stuck.verdict is Verdict.OWNER else _ASSIGNED
 
 
 def _counts(policy: Policy | None, pool: str) -> bool:

@@ -16,6 +16,8 @@ from services.router.domain.offers import Offer
 from services.router.domain.rotation import PARTS
 from services.router.domain.strategies import EVERYONE, Stuck
 
+_ASSIGNED, _FORCED = Outcome.ASSIGNED, Outcome.FORCED  # looked up once: an enumeration finds its members by a function
+
 
 class Lead(Protocol):
     """What the router must know of a lead. `scored` is what else scoring found: fit, engagement, letter, number, thresholds."""
@@ -84,26 +86,26 @@ class Decision(NamedTuple):
 
     @property
     def is_turn(self) -> bool:
-        return self.counts or self.outcome is Outcome.ASSIGNED
+        return self.counts or self.outcome is _ASSIGNED
 
     def entry(self, number: int) -> Entry:
         """The ledger entry of an assignment. Raises ValueError for a decision that assigned nobody."""
         if self.winner is None:
             raise ValueError(f"lead {self.lead_id} was {self.outcome}, which is no ledger entry")
-        winner = self.winner
+        winner, chosen = self.winner, self.outcome is _ASSIGNED
         return assigned(
             number,
             self.now,
             agent_id=winner.agent_id,
             lead_id=self.lead_id,
             pool=self.pool,
-            turn=self.is_turn,
+            turn=self.counts or chosen,
             period=winner.period,
             hour=winner.hour,
             work=winner.work,
             of=self.of,
-            without=self.terms.without if self.outcome is Outcome.ASSIGNED else (),
-            forced=self.outcome is Outcome.FORCED,
+            without=self.terms.without if chosen else (),
+            forced=self.outcome is _FORCED,
         )
 
 

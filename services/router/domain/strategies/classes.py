@@ -33,13 +33,16 @@ class Part(IntEnum):
     RECEIVES = 2
 
 
+_NONE, _EARNS, _RECEIVES = Part  # looked up once: an enumeration finds its members by a function
+
+
 class Classes:
     """Made with the class of everyone, which goes on with `carried`; nobody may receive at first."""
 
     def __init__(self, way: Way, standings: Standings, carried: Mapping[UUID, Counters]) -> None:
         self._way, self._standings = way, standings
         self._sets = MemberSets(standings.members)
-        self._parts = [Part.NONE] * len(standings.members)  # by rank
+        self._parts = [_NONE] * len(standings.members)  # by rank
         self._changes = Changes(max(_REMEMBERED_CHANGES, len(standings.members)))  # a large class is not looked through for a few
         self.everyone = self._new(standings.members, carried, {})
         self.everyone.number = EVERYONE
@@ -61,7 +64,7 @@ class Classes:
     def receiving(self) -> tuple[UUID, ...]:
         """Those who may receive, by id. O(n)."""
         members = zip(self._standings.members, self._parts, strict=True)
-        return tuple(agent_id for agent_id, part in members if part is Part.RECEIVES)
+        return tuple(agent_id for agent_id, part in members if part is _RECEIVES)
 
     def with_member(self, agent_id: UUID) -> Iterator[RequirementClass]:
         yield self.everyone
@@ -174,10 +177,10 @@ class Classes:
     def _apply(self, ranks: Iterable[int], held: RequirementClass) -> None:
         parts, members, strategy = self._parts, self._standings.members, held.strategy
         for rank in ranks:
-            if parts[rank] is Part.RECEIVES:
+            if parts[rank] is _RECEIVES:
                 strategy.admit(members[rank])
             else:
-                strategy.withdraw(members[rank], earning=parts[rank] is Part.EARNS)
+                strategy.withdraw(members[rank], earning=parts[rank] is _EARNS)
 
     def _seed(self, members: frozenset[UUID]) -> RequirementClass:
         """A class that begins with what the pool owes its members, in proportion to each other.
@@ -200,7 +203,7 @@ class Classes:
         strategy = make(Plan(self._way, ordered, self._standings, make, carried))
         ranks = [self._standings[agent_id].rank for agent_id in ordered]
         held = RequirementClass(frozenset(ordered), frozenset(ranks), strategy, seeds, self._changes.number)
-        self._apply([rank for rank in ranks if self._parts[rank] is not Part.NONE], held)
+        self._apply([rank for rank in ranks if self._parts[rank] is not _NONE], held)
         return held
 
     def _add(self, number: int, held: RequirementClass) -> None:

@@ -71,6 +71,20 @@ def assigned(
     the key of the agent's day and the number of its hour (`GroupState.today`) that it counts in, `work` is what it adds to the agent's
     open work: an assignment's row keeps the three for its end.
     """
+    data = assignment(turn, period, hour, work, of, without, forced)
+    return Entry(number, ASSIGNED, at, agent_id, lead_id, pool, data)
+
+
+def assignment(
+    turn: bool,
+    period: str,
+    hour: int,
+    work: int,
+    of: int | str,
+    without: Collection[UUID],
+    forced: bool,
+) -> dict[str, Any]:
+    """The data of an `assigned` entry, by place: one is made for each lead."""
     data: dict[str, Any] = {"turn": turn, "period": period, "hour": hour, "work": work}
     if of:
         data["of"] = of
@@ -78,7 +92,7 @@ def assigned(
         data["without"] = sorted(str(one) for one in without)
     if forced:
         data["forced"] = True
-    return Entry(number, ASSIGNED, at, agent_id, lead_id, pool, data)
+    return data
 
 
 def ended(

@@ -5,9 +5,9 @@ whoever is owed most among them is the first to be a candidate and the most urge
 member a weight, or two: one of those who get the part more, one of the others.
 
 The tree is a segment tree with sums kept at the nodes and not pushed down: a node's `best` is the most that a member
-below it is owed, its `raised` what was added to all below it at once. What is kept is what is owed times the number of leaves, less the
-position, so that the most is that of the first who is owed most, and tells who it is.
-All operations are O(log n).
+below it is owed, its `raised` what was added to all below it at once. Both are kept times the number of leaves, `best`
+less the position, so that the most is that of the first who is owed most, and tells who it is. All operations are
+O(log n).
 """
 
 from __future__ import annotations
@@ -40,19 +40,23 @@ class Peers:
         self._best = [_NOBODY] * (2 * self._leaves)
         self._raised = [0] * (2 * self._leaves)
 
-    def owed(self, position: int) -> int:
-        """Of a member who shares."""
-        return self.own[position] + self._offset(position)
+    def offset(self, position: int) -> int:
+        """What a member who shares is owed beside its `own`."""
+        raised, node, total = self._raised, position + self._leaves, 0
+        while node:
+            total += raised[node]
+            node >>= 1
+        return total // self._leaves + self.accrued
 
     def join(self, position: int) -> None:
         """Lets a member share in turns from now on."""
         self.sharing += 1
-        self.own[position] -= self._offset(position)
+        self.own[position] -= self.offset(position)
 
     def part(self, position: int) -> None:
         """The reverse of `join`."""
         self.sharing -= 1
-        self.own[position] += self._offset(position)
+        self.own[position] += self.offset(position)
 
     def show(self, position: int, *, receives: bool) -> None:
         """Puts a member among those who are compared, or takes it out."""
@@ -93,13 +97,6 @@ class Peers:
         owed = -(-most // self._leaves)
         return owed + self.accrued, self.ranks[owed * self._leaves - most]
 
-    def _offset(self, position: int) -> int:
-        raised, node, total = self._raised, position + self._leaves, 0
-        while node:
-            total += raised[node]
-            node >>= 1
-        return total // self._leaves + self.accrued
-
     def _climb(self, node: int, value: int) -> None:
         """Sets a leaf, and all above it."""
         best, raised = self._best, self._raised
@@ -107,7 +104,11 @@ class Peers:
         while node > 1:
             other = best[node ^ 1]
             node >>= 1
-            best[node] = value = (value if value > other else other) + raised[node]
+            if other > value:
+                value = other
+            if raised[node]:  # as a rule it is nought
+                value += raised[node]
+            best[node] = value
 
     def _raise_before(self, position: int, parts: int) -> None:
         best, raised, node = self._best, self._raised, position + self._leaves

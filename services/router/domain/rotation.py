@@ -210,7 +210,7 @@ class Rotation:
         peers, position = self._peers[rank], self._positions[rank]
         if not self._shares[rank]:
             return peers.own[position]
-        return peers.owed(position) + self._turns * (peers.share + (rank < self._cut))
+        return peers.own[position] + peers.offset(position) + self._turns * (peers.share + (rank < self._cut))
 
     def _settle(self) -> None:
         """Books what accrued, so that shares may change."""
@@ -249,11 +249,10 @@ class Rotation:
             return
         owed, rank = found
         share, scale = peers.share + more, 2 * len(self._sharing) - 2
-        slack = (scale - 1) * PARTS - scale * owed  # (2n - 3) * PARTS - (2n - 2) * s without what accrues
+        scaled = scale * owed
+        slack = (scale - 1) * PARTS - scaled  # (2n - 3) * PARTS - (2n - 2) * s without what accrues
         due = slack * _EXACT // share, rank, self._stamp, peers, more
-        turn = (
-            -(((scale - 2) * PARTS - slack) // (scale * share)) if scale else 1
-        )  # in a pool of one it is always that one's turn
+        turn = -((scaled - PARTS) // (scale * share)) if scale else 1  # in a pool of one it is always that one's turn
         if turn <= self._turns + 1:
             heappush(self._ready, due)
         else:

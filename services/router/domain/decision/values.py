@@ -11,7 +11,7 @@ from uuid import UUID
 from services.router.domain.availability import Gate
 from services.router.domain.decision.outcome import Outcome, Winner
 from services.router.domain.decision.terms import PLAIN, Terms
-from services.router.domain.ledger import Entry, assigned
+from services.router.domain.ledger import ASSIGNED, Entry, assignment
 from services.router.domain.offers import Offer
 from services.router.domain.rotation import PARTS
 from services.router.domain.strategies import EVERYONE, Stuck
@@ -93,20 +93,10 @@ class Decision(NamedTuple):
         if self.winner is None:
             raise ValueError(f"lead {self.lead_id} was {self.outcome}, which is no ledger entry")
         winner, chosen = self.winner, self.outcome is _ASSIGNED
-        return assigned(
-            number,
-            self.now,
-            agent_id=winner.agent_id,
-            lead_id=self.lead_id,
-            pool=self.pool,
-            turn=self.counts or chosen,
-            period=winner.period,
-            hour=winner.hour,
-            work=winner.work,
-            of=self.of,
-            without=self.terms.without if chosen else (),
-            forced=self.outcome is _FORCED,
-        )
+        without = self.terms.without if chosen else ()
+        forced = self.outcome is _FORCED
+        data = assignment(self.counts or chosen, winner.period, winner.hour, winner.work, self.of, without, forced)
+        return Entry(number, ASSIGNED, self.now, winner.agent_id, self.lead_id, self.pool, data)
 
 
 # -- Why -------------------------------------------------------------------------------------------------------------------------

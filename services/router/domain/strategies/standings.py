@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -59,7 +59,7 @@ class Standing:
 
 
 class Standings:
-    """The members of the pool of that name, by id; `taken` counts its turns."""
+    """The members of the pool of that name, each one's standing in `by_id`; `taken` counts its turns."""
 
     def __init__(self, pool: str, seats: Iterable[Seat]) -> None:
         ordered = sorted(seats, key=lambda seat: seat.agent_id)
@@ -67,36 +67,31 @@ class Standings:
         self._passed = 0  # PARTS that were given out for each unit of weight of those who are there
         self._away: dict[UUID, int] = {}
         key = blake2b(pool.encode(), digest_size=32).digest()
-        self._of = {
+        self.by_id = {
             seat.agent_id: Standing(rank, seat.weight, seat.level, seat.percent, _tie(key, seat.agent_id))
             for rank, seat in enumerate(ordered)
         }
-        self.members = tuple(self._of)
+        self.members = tuple(self.by_id)
 
-        self._weight = sum(one.weight for one in self._of.values())  # of those who are there
-
-    @property
-    def by_id(self) -> Mapping[UUID, Standing]:
-        """Every member's standing, to be looked up without a call."""
-        return self._of
+        self._weight = sum(one.weight for one in self.by_id.values())  # of those who are there
 
     def __getitem__(self, agent_id: UUID) -> Standing:
-        return self._of[agent_id]
+        return self.by_id[agent_id]
 
     def __contains__(self, agent_id: object) -> bool:
-        return agent_id in self._of
+        return agent_id in self.by_id
 
     def take(self, agent_id: UUID) -> None:
         self.taken += 1
         if self._weight:
             self._passed += PARTS // self._weight
-        one = self._of[agent_id]
+        one = self.by_id[agent_id]
         one.received += 1
         one.turns.append(self.taken)
 
     def give_back(self, agent_id: UUID) -> None:
         """As if the member's latest turn had not been. Raises ValueError where there is none."""
-        one = self._of[agent_id]
+        one = self.by_id[agent_id]
         if not one.received:
             raise ValueError(f"agent {agent_id} has received no turn that could be given back")
         one.received -= 1
@@ -111,13 +106,13 @@ class Standings:
         """The member is away until `step_in`, and falls behind nobody meanwhile: it comes back as it stood among the others."""
         if agent_id not in self._away:
             self._away[agent_id] = self._passed
-            self._weight -= self._of[agent_id].weight
+            self._weight -= self.by_id[agent_id].weight
 
     def step_in(self, agent_id: UUID) -> bool:
         """The member is back; False for one who was not away."""
         if agent_id not in self._away:
             return False
-        one = self._of[agent_id]
+        one = self.by_id[agent_id]
         one.level_at += self._passed_by(agent_id)
         del self._away[agent_id]
         self._weight += one.weight
@@ -125,7 +120,7 @@ class Standings:
 
     def reweight(self, agent_id: UUID, weight: int) -> None:
         """What counts as received stays in proportion."""
-        away, one = self.step_in(agent_id), self._of[agent_id]
+        away, one = self.step_in(agent_id), self.by_id[agent_id]
         one.level_at = one.counted * weight // one.weight - PARTS * one.received
         self._weight += weight - one.weight
         one.weight = weight
@@ -134,23 +129,23 @@ class Standings:
 
     def to_document(self, agent_id: UUID) -> dict[str, Any]:
         """One member's, as if it came back now."""
-        document = self._of[agent_id].to_document()
+        document = self.by_id[agent_id].to_document()
         return {**document, "level_at": document["level_at"] + self._passed_by(agent_id)}
 
     def _passed_by(self, agent_id: UUID) -> int:
         """What a member who is away would have got meanwhile."""
         since = self._away.get(agent_id, self._passed)
-        return self._of[agent_id].weight * (self._passed - since)
+        return self.by_id[agent_id].weight * (self._passed - since)
 
     def calibrate(self, new: Iterable[UUID]) -> None:
         """Lets new members start level with the one of the others who received fewest for its weight, never ahead of it."""
         arrived = set(new)
-        others = [one for agent_id, one in self._of.items() if agent_id not in arrived]
+        others = [one for agent_id, one in self.by_id.items() if agent_id not in arrived]
         if not others:
             return
         fewest = min(others, key=rate)
         for agent_id in arrived:
-            one = self._of[agent_id]
+            one = self.by_id[agent_id]
             one.level_at = -(-fewest.counted * one.weight // fewest.weight) - PARTS * one.received
 
 

@@ -59,7 +59,7 @@ class Turns:
         return self._standings[agent_id].weight
 
     def level(self, agent_id: UUID) -> int:
-        return self._standings[agent_id].level
+        return self._standings.by_id[agent_id].level
 
     def of(self, among: frozenset[UUID] | None) -> RequirementClass:
         """The requirement class of these members (None: everyone), as it stands now."""

@@ -63,7 +63,7 @@ class Definitions:
         failed: dict[str, str] = {}
         for name, rule in self.rules.items():
             found = rule.evaluate(lead)
-            if not isinstance(found, Unknown):
+            if found.__class__ is not Unknown:
                 lead[name] = found is True
             elif (odd or failed or not found.name) and (why := rule.judge(self._extended(lead, facts), failed)[1]):
                 failed[name] = why

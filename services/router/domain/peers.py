@@ -128,7 +128,8 @@ class Peers:
             if node & 1 and best[node - 1] > most:
                 most = best[node - 1]
             node >>= 1
-            most += raised[node]
+            if raised[node]:
+                most += raised[node]
         return most
 
     def _from(self, position: int) -> int:
@@ -139,5 +140,6 @@ class Peers:
             if not node & 1 and best[node + 1] > most:
                 most = best[node + 1]
             node >>= 1
-            most += raised[node]
+            if raised[node]:
+                most += raised[node]
         return most

@@ -88,9 +88,13 @@ class Rotation:
         return self._receives[self.ranks[agent_id]]
 
     def counters(self, agent_id: UUID) -> Counters:
+        return Counters(*self.tally(agent_id))
+
+    def tally(self, agent_id: UUID) -> tuple[int, int]:
+        """`counters` as they are, to be added to others."""
         rank = self.ranks[agent_id]
         received = self._received[rank]
-        return Counters(PARTS * received + self._owed(rank), received)
+        return PARTS * received + self._owed(rank), received
 
     def share(self, agent_id: UUID) -> int:
         """PARTS of the next turn that the agent is entitled to; 0 for one who takes no part in it."""

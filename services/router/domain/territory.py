@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import h3  # type: ignore[import-untyped]
@@ -23,8 +23,7 @@ _CELL = re.compile(r"[0-9a-f]{15}")
 _BETWEEN = re.compile(r"[\s-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a lead is, as far as it is known. `cell` is an H3 cell of any resolution."""
 
     country: str | None = None
@@ -35,8 +34,9 @@ class Place:
 
 def place_of(facts: Mapping[str, Any]) -> Place:
     """The place that a lead's facts name: `country`, `region`, `postcode`, `h3`. What is no text is not there."""
-    country, region, postcode, cell = (_text(facts.get(name)) for name in ("country", "region", "postcode", "h3"))
-    return Place(country, region, postcode, cell if cell and _is_cell(cell) else None)
+    get = facts.get
+    cell = _text(get("h3"))
+    return Place(_text(get("country")), _text(get("region")), _text(get("postcode")), cell if cell and _is_cell(cell) else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def fold(entry: Entry, seat: Seat, seats: Seats, pools: Pools) -> int | None:
         seats.look_again(seat)
     if seats.to_settle:
         seats.settle()
-    if kind in _OF_WORK:
+    if seat.following and kind in _OF_WORK:
         for pool in seat.following:
             pool.hold(seat.agent_id, seat.agent)
     return turn
@@ -48,10 +48,8 @@ def fold(entry: Entry, seat: Seat, seats: Seats, pools: Pools) -> int | None:
 
 def _assigned(entry: Entry, seat: Seat, seats: Seats, pools: Pools) -> int | None:
     data = entry.data
-    counted, turn = _counted_in(entry), None
-    if data["turn"]:
-        turn = _take(entry, seat, pools)
-    seat.agent.assign(*counted, data.get("work", 1))
+    period, turn = data["period"], _take(entry, seat, pools) if data["turn"] else None
+    seat.agent.assign(period, data.get("hour", 0), data.get("work", 1))
     return turn
 
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.router.domain.rotation import Counters
 from services.router.domain.strategies.line import Line, Place
 from services.router.domain.strategies.standings import Standing
 from services.router.domain.strategies.strategy import Offer, Plan, Way
@@ -63,8 +62,8 @@ class Claim:
     def reweight(self, agent_id: UUID, weight: int) -> None:
         self._fallback.reweight(agent_id, weight)
 
-    def counters(self, agent_id: UUID) -> Counters | None:
-        return self._fallback.counters(agent_id)
+    def tally(self, agent_id: UUID) -> tuple[int, int] | None:
+        return self._fallback.tally(agent_id)
 
     def share(self, agent_id: UUID) -> int:
         return self._fallback.share(agent_id)

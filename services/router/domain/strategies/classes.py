@@ -122,18 +122,15 @@ class Classes:
 
     def counters(self, agent_id: UUID) -> Counters | None:
         """A member's, over all classes; None where the strategy keeps none of it."""
-        found = self.everyone.strategy.counters(agent_id)  # which began with no seeds
+        found = self.everyone.strategy.tally(agent_id)  # which began with no seeds
         if found is None:
             return None
-        classes, past = self._of_member.get(agent_id), self._past.get(agent_id)
-        if not classes and not past:
-            return found
         entitled, received = found
-        for held in classes or ():
-            if kept := held.strategy.counters(agent_id):
-                entitled += kept.entitled - held.seeds.get(agent_id, 0)
-                received += kept.received
-        if past:
+        for held in self._of_member.get(agent_id, ()):
+            if kept := held.strategy.tally(agent_id):
+                entitled += kept[0] - held.seeds.get(agent_id, 0)
+                received += kept[1]
+        if past := self._past.get(agent_id):
             entitled, received = entitled + past.entitled, received + past.received
         return Counters(entitled, received)
 

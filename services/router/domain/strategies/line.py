@@ -6,7 +6,6 @@ from datetime import datetime
 from heapq import heapify, heappop, heappush
 from uuid import UUID
 
-from services.router.domain.rotation import Counters
 from services.router.domain.strategies.standings import Standing
 from services.router.domain.strategies.strategy import Offer, Plan
 
@@ -81,7 +80,7 @@ class Line:
 
     reweight = adjust
 
-    def counters(self, agent_id: UUID) -> Counters | None:
+    def tally(self, agent_id: UUID) -> tuple[int, int] | None:
         return None
 
     def share(self, agent_id: UUID) -> int:

@@ -37,12 +37,12 @@ class RequirementClass:
     @property
     def kept(self) -> dict[UUID, Counters]:
         """The counters with which a class like this one would go on."""
-        return {one: found for one in self.members if (found := self.strategy.counters(one))}
+        return {one: Counters(*found) for one in self.members if (found := self.strategy.tally(one))}
 
     def counters(self, agent_id: UUID) -> Counters | None:
         """What a member was entitled to and received in this class."""
-        found = self.strategy.counters(agent_id)
-        return Counters(found.entitled - self.seeds.get(agent_id, 0), found.received) if found else None
+        found = self.strategy.tally(agent_id)
+        return Counters(found[0] - self.seeds.get(agent_id, 0), found[1]) if found else None
 
     def is_eligible(self, agent_id: UUID) -> bool:
         """Whether it is one of its members, and may receive."""

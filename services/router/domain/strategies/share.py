@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from uuid import UUID
 
-from services.router.domain.rotation import Counters
 from services.router.domain.strategies.in_turn import InTurn
 from services.router.domain.strategies.strategy import Plan
 
@@ -43,8 +42,8 @@ class Share(InTurn):
     def reweight(self, agent_id: UUID, weight: int) -> None:
         """Nothing: percentages are the policy's, an agent's weight is not asked."""
 
-    def counters(self, agent_id: UUID) -> Counters | None:  # type: ignore[override]
-        return super().counters(agent_id) if agent_id in self else None
+    def tally(self, agent_id: UUID) -> tuple[int, int] | None:  # type: ignore[override]
+        return super().tally(agent_id) if agent_id in self else None
 
     def share(self, agent_id: UUID) -> int:
         return super().share(agent_id) if agent_id in self else 0

@@ -94,8 +94,11 @@ class Strategy(Protocol):
     def reweight(self, agent_id: UUID, weight: int) -> None:
         """The member's weight in the standings changed to this one."""
 
-    def counters(self, agent_id: UUID) -> Counters | None:
-        """What it keeps of a member; None for a strategy that keeps no entitlement, or not of this member."""
+    def tally(self, agent_id: UUID) -> tuple[int, int] | None:
+        """What it keeps of a member: what that one was entitled to and received, as in Counters.
+
+        None for a strategy that keeps no entitlement, or not of this member.
+        """
 
     def share(self, agent_id: UUID) -> int:
         """PARTS that a member is entitled to of the next turn; 0 where it keeps no entitlement."""

@@ -202,7 +202,7 @@ class Turns:
         """As `share`, of a class that `of` or `named` found."""
         if agent_id not in held.members:
             return 0
-        if self._measure and held.counters(agent_id) is None:
+        if self._measure and held.strategy.tally(agent_id) is None:
             return self._measure.share(agent_id)
         if not without:
             return held.strategy.share(agent_id)

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from services.router.domain.rotation import Counters
 from services.router.domain.strategies.strategy import Offer, Plan, Strategy, Way
 
 
@@ -59,8 +58,8 @@ class Waterfall:
     def reweight(self, agent_id: UUID, weight: int) -> None:
         self._of(agent_id).reweight(agent_id, weight)
 
-    def counters(self, agent_id: UUID) -> Counters | None:
-        return self._of(agent_id).counters(agent_id)
+    def tally(self, agent_id: UUID) -> tuple[int, int] | None:
+        return self._of(agent_id).tally(agent_id)
 
     def share(self, agent_id: UUID) -> int:
         return self._of(agent_id).share(agent_id)

@@ -18,12 +18,10 @@ from shared.rules.rule import Rule
 from shared.rules.vocabulary import MAX_CHARACTERS, READERS, Facts, Kind, Lead, Vocabulary, reader
 
 Compared = list[tuple[int, Comparison]]  # the comparisons of one fact, each with the place of its rule
-Select = Callable[
-    [Any, int], int
-]  # from a fact's value, and the rules that do not compare it by that value, to the rules that it leaves
-Table = tuple[
-    str, int, int, Select
-]  # a fact's name, the rules that are left where it is not known; what `select` is given, and that
+Select = Callable[[Any, int], int]
+"""From a fact's value to the rules that it leaves; the second is what is left by a value that no rule names."""
+Table = tuple[str, int, int, Select]
+"""A fact's name, the rules that are left where it is not known, what its `select` is given beside the value, and that."""
 _NOTHING: Mapping[str, str] = {}
 
 
@@ -74,8 +72,10 @@ class RuleSet:
         return found, tuple(sorted(places))
 
     def _look_up(self, facts: Facts) -> tuple[Lead, int, Sequence[str], Mapping[str, str]]:
-        """The facts as rules see them, definitions among them, and the rules that the tables leave; the facts that are of another kind,
-        and the definitions that failed. What is compared is read and looked up in one go."""
+        """The facts as rules see them, with definitions; the rules that the tables leave; odd facts, and definitions that failed.
+
+        What is compared is read and looked up in one go.
+        """
         lead, odd = self._read(facts)
         left, get = self._all, facts.get
         for name, absent, others, select, exact, convert in self._compared:

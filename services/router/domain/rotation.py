@@ -54,7 +54,7 @@ class Rotation:
         self._receives = [False] * len(self._ids)
         self._sharing: list[int] = []
         self._weight = 0  # of all who share
-        self._eligible = 0
+        self.eligible_count = 0
         self._turns = 0  # taken and not yet booked
         self._cut = 0  # the rank before which those who share get a part more
         self._stamp = 0
@@ -73,10 +73,6 @@ class Rotation:
     def eligible(self) -> tuple[UUID, ...]:
         """Those who may receive the next turn, in the same order."""
         return tuple(self._ids[rank] for rank in self._sharing if self._receives[rank])
-
-    @property
-    def eligible_count(self) -> int:
-        return self._eligible
 
     def __contains__(self, agent_id: object) -> bool:
         return agent_id in self.ranks
@@ -105,7 +101,7 @@ class Rotation:
 
     def next(self) -> UUID | None:
         """Whose turn it is, or None where nobody is eligible. Asking changes nothing."""
-        if not self._eligible:
+        if not self.eligible_count:
             return None
         if self._stale:
             self._split()
@@ -203,7 +199,7 @@ class Rotation:
             self._weight -= peers.weight
             peers.part(position)
         if receives is not self._receives[rank]:
-            self._eligible += 1 if receives else -1
+            self.eligible_count += 1 if receives else -1
             peers.show(position, receives=receives)
         self._shares[rank], self._receives[rank] = shares, receives
 

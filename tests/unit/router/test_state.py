@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -154,7 +153,7 @@ def test_entries_follow_each_other_without_gaps() -> None:
         (a_turn(1, CYD), NotInGroup),
         (a_turn(1, BEN, pool="some"), NotInGroup),
         (a_turn(1, ANN, pool="none"), NotInGroup),
-        (replace(a_turn(1, ANN), kind="renamed"), LedgerError),  # type: ignore[type-var]
+        (a_turn(1, ANN)._replace(kind="renamed"), LedgerError),
         (
             ended(1, NOW, agent_id=ANN, lead_id=LEAD, pool="all", reason="won", gives_back=True, period="2026-03-28"),
             LedgerError,

@@ -7,8 +7,9 @@ ledger and applies it to the state before the next decision.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from services.router.domain import offers, strategies
@@ -26,6 +27,7 @@ from services.router.domain.strategies import RequirementClass, Stuck, Verdict
 
 # Looked up once: an enumeration finds its members by a function, and each decision asks for several.
 _ASSIGNED, _KEPT, _OFFERED, _QUEUED = Outcome.ASSIGNED, Outcome.KEPT, Outcome.OFFERED, Outcome.QUEUED
+_REQUIREMENT, _REFUSED = Gate.REQUIREMENT, Gate.REFUSED
 
 
 def decide(lead: Lead, policy: Policy, state: GroupState, now: datetime, *, terms: Terms = PLAIN) -> Decision:
@@ -130,7 +132,8 @@ def facts_of(lead: Lead) -> dict[str, Any]:
     return {**lead.facts, **lead.scored, "points": lead.points, "grade": lead.grade, "qualification": lead.qualification}
 
 
-class _Question(NamedTuple):
+@dataclass(slots=True)  # not frozen, which would cost each decision more than to choose
+class _Question:
     """One decision to be made: which lead, matched to which pool, in which state, on which terms."""
 
     lead: Lead
@@ -246,11 +249,11 @@ def _counts(policy: Policy | None, pool: str) -> bool:
 def _members(pool: PoolState, held: RequirementClass, without: tuple[UUID, ...]) -> tuple[int, Mapping[Gate, int]]:
     """How many members may receive this lead, and how many each gate stops: the last two are what is asked, and having sent it back."""
     eligible, stopped = held.strategy.eligible_count, pool.stopped
-    if unfit := pool.turns.eligible_count() - eligible:
-        stopped = {**stopped, Gate.REQUIREMENT: unfit}
-    if refused := sum(held.is_eligible(one) for one in without) if without else 0:
-        stopped = {**stopped, Gate.REFUSED: refused}
-    return eligible - refused, stopped
+    if held.number != strategies.EVERYONE and (unfit := pool.turns.eligible_count() - eligible):
+        stopped = {**stopped, _REQUIREMENT: unfit}
+    if without and (refused := sum(held.is_eligible(one) for one in without)):
+        return eligible - refused, {**stopped, _REFUSED: refused}
+    return eligible, stopped
 
 
 def _winner(

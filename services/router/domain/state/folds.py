@@ -49,7 +49,7 @@ def fold(entry: Entry, seat: Seat, seats: Seats, pools: Pools) -> int | None:
 def _assigned(entry: Entry, seat: Seat, seats: Seats, pools: Pools) -> int | None:
     data = entry.data
     period, turn = data["period"], _take(entry, seat, pools) if data["turn"] else None
-    seat.agent.assign(period, data.get("hour", 0), data.get("work", 1))
+    seat.agent.assign(period, data.get("hour", 0), data.get("work", 1))  # the first version knew neither hours nor work
     return turn
 
 
@@ -70,19 +70,15 @@ def _pool_of(entry: Entry, seat: Seat, pools: Pools) -> PoolState:
 
 
 def _ended(entry: Entry, seat: Seat, seats: Seats, pools: Pools) -> None:
-    gives_back, counted, work = entry.data["gives_back"], _counted_in(entry), entry.data.get("work", 1)
+    data = entry.data
+    work = data.get("work", 1)
     if seat.agent.open < work:
         raise LedgerError(f"entry {entry.number} ends an assignment, but agent {seat.agent_id} has none open")
-    seat.agent.end(work, give_back=counted if gives_back else None)
-    if "turn" in entry.data and (pool := pools.get(entry.pool or "")) and pool in seat.pools:
+    seat.agent.end(work, give_back=(data["period"], data.get("hour", 0)) if data["gives_back"] else None)
+    if "turn" in data and (pool := pools.get(entry.pool or "")) and pool in seat.pools:
         seats.book(seat)  # first, so that the turn is taken back among those who may receive without it
         with suppress(ValueError):  # a turn of an older group, of which nothing was carried
-            pool.give_back(seat.agent_id, of=entry.data["turn"])
-
-
-def _counted_in(entry: Entry) -> tuple[str, int]:
-    """The key of the day and the number of the hour that an assignment counts in; the first version knew no hours."""
-    return entry.data["period"], entry.data.get("hour", 0)
+            pool.give_back(seat.agent_id, of=data["turn"])
 
 
 def _agent_changed(entry: Entry, seat: Seat, seats: Seats, pools: Pools) -> None:

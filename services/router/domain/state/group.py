@@ -79,17 +79,18 @@ class GroupState:
 
         Raises LedgerError for one that does not fit; then nothing but the time has changed.
         """
-        if entry.number != self.number + 1:
-            raise LedgerGap(f"entry {entry.number} cannot follow entry {self.number}")
-        if entry.kind not in FOLDS:
-            raise LedgerError(f"entry {entry.number} is of an unknown kind, {entry.kind}")
-        seat = self._seats.of(entry.agent_id)
-        self._seats.roll(entry.at)
+        number, kind, at, agent_id, _, _, _ = entry
+        if number != self.number + 1:
+            raise LedgerGap(f"entry {number} cannot follow entry {self.number}")
+        if kind not in FOLDS:
+            raise LedgerError(f"entry {number} is of an unknown kind, {kind}")
+        seat = self._seats.of(agent_id)
+        self._seats.roll(at)
         turn = fold(entry, seat, self._seats, self._pools)
-        if entry.kind == AGENT_CHANGED:
+        if kind == AGENT_CHANGED:
             for pool in seat.pools:
                 self._forget_meeting(pool.name)
-        self.number = entry.number
+        self.number = number
         return turn
 
     def roll(self, now: datetime) -> datetime:

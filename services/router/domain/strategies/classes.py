@@ -48,7 +48,7 @@ class Classes:
         self.everyone.number = EVERYONE
         self._of_member: dict[UUID, list[RequirementClass]] = {}
         self._classes: dict[int, RequirementClass] = {}
-        self._numbers: dict[frozenset[UUID], int] = {self.everyone.members: EVERYONE}
+        self._by_members: dict[frozenset[UUID], RequirementClass] = {self.everyone.members: self.everyone}
         self._last_number = EVERYONE
         self._past: dict[UUID, Counters] = {}  # of classes that were dropped
         self._draft: RequirementClass | None = None
@@ -94,12 +94,12 @@ class Classes:
         """The class of these members (None: everyone), as it stands."""
         if among is None:
             return self.everyone
-        number = self._numbers.get(among)
-        if number is not None:
-            return self[number]
-        if self._draft is None or self._draft.members != among:
-            self._draft = self._seed(among)
-        return self._up_to_date(self._draft)
+        held = self._by_members.get(among)
+        if held is None:
+            if self._draft is None or self._draft.members != among:
+                self._draft = self._seed(among)
+            held = self._draft
+        return self._up_to_date(held)
 
     def name(self, held: RequirementClass) -> int | str:
         """A class's number; of one that is not kept yet, its members as text."""
@@ -107,7 +107,9 @@ class Classes:
 
     def named(self, name: int | str) -> RequirementClass:
         """The reverse of `name`. Raises KeyError for a number that there is not (any more)."""
-        return self[name] if isinstance(name, int) else self.of(self._sets.from_text(name))
+        if name == EVERYONE:
+            return self.everyone
+        return self._up_to_date(self._classes[name]) if isinstance(name, int) else self.of(self._sets.from_text(name))
 
     def keep(self, held: RequirementClass) -> int:
         """Numbers a class, where it is not numbered yet; returns its number."""
@@ -205,14 +207,14 @@ class Classes:
 
     def _add(self, number: int, held: RequirementClass) -> None:
         self._classes[number], held.number = held, number
-        self._numbers[held.members] = number
+        self._by_members[held.members] = held
         for agent_id in held.members:
             self._of_member.setdefault(agent_id, []).append(held)
 
     def _drop(self, number: int) -> None:
         held = self._classes.pop(number)
         held.number = None
-        del self._numbers[held.members]
+        del self._by_members[held.members]
         for agent_id in held.members:
             self._of_member[agent_id].remove(held)
             if counters := held.counters(agent_id):

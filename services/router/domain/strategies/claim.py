@@ -5,6 +5,7 @@ A claim is an assignment through the same gates. It is a turn (`take`) only wher
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -41,9 +42,10 @@ class Claim:
         self._waiting.withdraw(agent_id, earning=earning)
         self._fallback.withdraw(agent_id, earning=earning)
 
-    def refresh(self, agent_id: UUID) -> None:
-        self._waiting.refresh(agent_id)
-        self._fallback.refresh(agent_id)
+    def refresh(self, ranks: Iterable[int]) -> None:
+        several = tuple(ranks)
+        self._waiting.refresh(several)
+        self._fallback.refresh(several)
 
     def peek(self, now: datetime, *, offered: bool = False) -> UUID | Offer | None:
         if offered or not self.eligible_count:

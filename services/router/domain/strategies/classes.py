@@ -43,7 +43,9 @@ class Classes:
         self._way, self._standings = way, standings
         self._sets = MemberSets(standings.members)
         self._parts = [_NONE] * len(standings.members)  # by rank
-        self._changes = Changes(max(_REMEMBERED_CHANGES, len(standings.members)))  # a large class is not looked through for a few
+        remembered = max(_REMEMBERED_CHANGES, len(standings.members))  # a large class is not looked through for a few
+        self._changes = Changes(remembered)  # of who may receive
+        self._moves = Changes(remembered)  # of standings
         self.everyone = self._new(standings.members, carried, {})
         self.everyone.number = EVERYONE
         self._of_member: dict[UUID, list[RequirementClass]] = {}
@@ -83,8 +85,9 @@ class Classes:
 
     def refresh(self, agent_id: UUID) -> None:
         """The member's standing changed: to be told where the strategy follows standings."""
-        self.everyone.strategy.refresh(agent_id)
-        self._changes.add(self._standings.by_id[agent_id].rank)
+        rank = self._standings.by_id[agent_id].rank
+        self.everyone.strategy.refresh((rank,))
+        self._moves.add(rank)
 
     def forget_draft(self) -> None:
         """What the pool owes to somebody changed, and so what a new class begins with."""
@@ -167,10 +170,15 @@ class Classes:
         return classes
 
     def _up_to_date(self, held: RequirementClass) -> RequirementClass:
-        changes = self._changes
-        if held.read != changes.number and held is not self.everyone:
+        if held is self.everyone:
+            return held
+        changes, moves = self._changes, self._moves
+        if held.read != changes.number:
             self._apply(changes.since(held.read, held.ranks), held)
             held.read = changes.number
+        if held.seen != moves.number:
+            held.strategy.refresh(moves.whoever(held.seen, held.ranks))
+            held.seen = moves.number
         return held
 
     def _apply(self, ranks: Iterable[int], held: RequirementClass) -> None:
@@ -201,7 +209,7 @@ class Classes:
         )
         strategy = make(Plan(self._way, ordered, self._standings, make, carried))
         ranks = [self._standings[agent_id].rank for agent_id in ordered]
-        held = RequirementClass(frozenset(ordered), frozenset(ranks), strategy, seeds, self._changes.number)
+        held = RequirementClass(frozenset(ordered), frozenset(ranks), strategy, seeds, self._changes.number, self._moves.number)
         self._apply([rank for rank in ranks if self._parts[rank] is not _NONE], held)
         return held
 

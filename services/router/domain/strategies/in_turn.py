@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -22,7 +22,7 @@ class InTurn(Rotation):
     def _stakes(self, plan: Plan) -> Mapping[UUID, int]:
         return {agent_id: plan.standings[agent_id].weight for agent_id in plan.members}
 
-    def refresh(self, agent_id: UUID) -> None:
+    def refresh(self, ranks: Iterable[int]) -> None:
         """Nothing: who holds how much is not asked."""
 
     def peek(self, now: datetime, *, offered: bool = False) -> UUID | Offer | None:

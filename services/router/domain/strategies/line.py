@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from heapq import heapify, heappop, heappush
 from uuid import UUID
@@ -48,8 +49,8 @@ class Line:
     def withdraw(self, agent_id: UUID, *, earning: bool = False) -> None:
         self._places.pop(self._standing_of[agent_id].rank, None)
 
-    def refresh(self, agent_id: UUID) -> None:
-        self._moved.add(self._standing_of[agent_id].rank)
+    def refresh(self, ranks: Iterable[int]) -> None:
+        self._moved.update(ranks)
 
     def peek(self, now: datetime, *, offered: bool = False) -> UUID | Offer | None:
         self._line_up()

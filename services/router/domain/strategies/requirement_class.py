@@ -22,8 +22,9 @@ from services.router.domain.strategies.strategy import Offer, Strategy
 class RequirementClass:
     """`seeds` are the differences with which its counters began: borrowed from the pool, and in no sum. `used` is a turn's place.
 
-    `ranks` are its members once more; `read` is how many changes it knows of. `number` is None of one that is not kept (yet). What is asked
-    of a class is asked of it as it stands: take it from its pool anew when anything may have changed.
+    `ranks` are its members once more; `read` and `seen` are how many changes it knows of, of who may receive and of standings. `number` is
+    None of one that is not kept (yet). What is asked of a class is asked of it as it stands: take it from its pool anew when anything may
+    have changed.
     """
 
     members: frozenset[UUID]
@@ -31,6 +32,7 @@ class RequirementClass:
     strategy: Strategy
     seeds: Mapping[UUID, int]
     read: int
+    seen: int
     used: int = 0
     number: int | None = None
 
@@ -94,7 +96,7 @@ _NOBODY = nullcontext()
 
 @dataclass(slots=True)
 class Changes:
-    """The ranks of those whose standing changed, in order; `number` counts them, `keep` is how many of the latest are remembered."""
+    """The ranks of those who changed, in order; `number` counts them, `keep` is how many of the latest are remembered."""
 
     keep: int
     number: int = 0
@@ -113,6 +115,12 @@ class Changes:
         if number < self._dropped or self.number - number > 2 * len(members):
             return sorted(members)
         return [one for one in dict.fromkeys(self._ranks[number - self._dropped :]) if one in members]
+
+    def whoever(self, number: int, members: frozenset[int]) -> Iterable[int]:
+        """As `since`, with others among them, and in no order."""
+        if number < self._dropped or self.number - number > 2 * len(members):
+            return members
+        return self._ranks[number - self._dropped :]
 
 
 class MemberSets:

@@ -7,7 +7,7 @@ in the pool's `Standings`, which all strategies of a pool read; its heaps follow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -76,8 +76,8 @@ class Strategy(Protocol):
     def follows_standings(self) -> bool:
         """Whether it is to be told of each change of a member's standing."""
 
-    def refresh(self, agent_id: UUID) -> None:
-        """The member's standing changed."""
+    def refresh(self, ranks: Iterable[int]) -> None:
+        """The standings of those of these ranks in the pool changed; they may be members of the pool who are none of this strategy's."""
 
     def peek(self, now: datetime, *, offered: bool = False) -> UUID | Offer | None:
         """Who gets the next lead; None where nobody may. `offered`: it was offered already, and nobody claimed it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -37,8 +38,10 @@ class Waterfall:
     def withdraw(self, agent_id: UUID, *, earning: bool = False) -> None:
         self._of(agent_id).withdraw(agent_id, earning=earning)
 
-    def refresh(self, agent_id: UUID) -> None:
-        self._of(agent_id).refresh(agent_id)
+    def refresh(self, ranks: Iterable[int]) -> None:
+        several = tuple(ranks)
+        for level in self._levels.values():
+            level.refresh(several)
 
     def peek(self, now: datetime, *, offered: bool = False) -> UUID | Offer | None:
         for level in self._levels.values():

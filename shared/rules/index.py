@@ -44,23 +44,27 @@ class RuleSet:
         self._tables = tables
         self._rests = {place: rule.rest.evaluate for place, rule in enumerate(self.rules) if rule.rest}
         self._plain = self._all & ~_bits(self._rests)
+        self._told = self._plain & ~_bits(place for place, rule in enumerate(self.rules) if not rule.names.isdisjoint(defined))
 
     def matching(self, facts: Facts) -> list[int]:
         """The places of the rules that match, ascending."""
-        lead, left, _, _ = self._look_up(facts)
+        lead, left, _, _ = self._complete(facts, *self._narrow(facts))
         return list(self._matches(left, lead, []))
 
     def first(self, facts: Facts) -> int | None:
         """The place of the first rule that matches."""
-        lead, left, _, _ = self._look_up(facts)
-        return next(self._matches(left, lead, []), None)
+        return self.search(facts)[0]
 
     def search(self, facts: Facts) -> tuple[int | None, tuple[int, ...]]:
         """The place of the first rule that matches, and of those before it the ones that failed (`Rule.judge`).
 
-        Costs no more than `first` where nothing fails.
+        Costs no more than the look-ups where they leave no rule, or first one of which they tell all.
         """
-        lead, left, odd, failed = self._look_up(facts)
+        lead, left, odd = self._narrow(facts)
+        first = left & -left
+        if not odd and first & self._told == first:
+            return (first.bit_length() - 1 if first else None), ()
+        lead, left, odd, failed = self._complete(facts, lead, left, odd)
         doubts: list[tuple[int, Unknown]] = []
         found = next(self._matches(left, lead, doubts), None)
         if not (doubts or odd or failed):
@@ -71,12 +75,13 @@ class RuleSet:
             places.update(self._spoiled(lead, wrong, before))
         return found, tuple(sorted(places))
 
-    def _look_up(self, facts: Facts) -> tuple[Lead, int, Sequence[str], Mapping[str, str]]:
-        """The facts as rules see them, with definitions; the rules that the tables leave; odd facts, and definitions that failed.
+    def _narrow(self, facts: Facts) -> tuple[Lead, int, tuple[str, ...]]:
+        """The facts that are compared, as rules see them; the rules that their tables leave; and odd ones.
 
-        What is compared is read and looked up in one go.
+        What is compared is read and looked up in one go, which ends where no rule is left.
         """
-        lead, odd = self._read(facts)
+        lead: Lead = {}
+        odd: tuple[str, ...] = ()
         left, get = self._all, facts.get
         for name, absent, others, select, exact, convert in self._compared:
             value = get(name)
@@ -88,6 +93,19 @@ class RuleSet:
             else:
                 lead[name] = value
                 left &= select(value, others)
+            if not (left or odd):
+                break
+        return lead, left, odd
+
+    def _complete(
+        self, facts: Facts, lead: Lead, left: int, odd: tuple[str, ...]
+    ) -> tuple[Lead, int, tuple[str, ...], Mapping[str, str]]:
+        """What `_narrow` found, with the facts that are not compared and with definitions; also the definitions that failed."""
+        if not (left or odd):
+            return lead, left, odd, _NOTHING
+        others, more = self._read(facts)
+        lead |= others
+        odd += more
         if self._definitions is None:
             return lead, left, odd, _NOTHING
         failed = self._definitions.judge(lead, odd, facts)
@@ -137,12 +155,12 @@ def _kinds(rules: Iterable[Rule], definitions: Definitions | None) -> dict[str, 
 
 
 def _tables(rules: Sequence[Rule], every: int) -> Iterator[Table]:
-    """One for each fact that is compared."""
+    """One for each fact that is compared, first those that most rules compare: they leave the fewest."""
     compared: dict[str, dict[Callable[[Compared, int], tuple[int, Select]], Compared]] = defaultdict(lambda: defaultdict(list))
     for place, rule in enumerate(rules):
         for conjunct in rule.conjuncts:
             compared[conjunct.name][_BY[conjunct.op]].append((place, conjunct))
-    for name, by in sorted(compared.items()):
+    for name, by in sorted(compared.items(), key=lambda one: (-sum(map(len, one[1].values())), one[0])):
         absent = every & ~_bits(place for comparisons in by.values() for place, _ in comparisons)
         selects = [select_by(comparisons, every) for select_by, comparisons in by.items()]
         yield name, absent, *(selects[0] if len(selects) == 1 else _by_all(selects, every))

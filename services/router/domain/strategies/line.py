@@ -25,7 +25,8 @@ class Line:
     follows_standings = True
 
     def __init__(self, plan: Plan) -> None:
-        self._standing_of, self._members = plan.standings.by_id, plan.standings.members
+        self._standing_of, self._ranked = plan.standings.by_id, plan.standings.ranked
+        self._members = plan.standings.members
         self._heap: list[Place] = []
         self._places: dict[int, Place] = {}  # by rank, of those who may receive, the place that counts
         self._moved: set[int] = set()
@@ -50,7 +51,7 @@ class Line:
         self._places.pop(self._standing_of[agent_id].rank, None)
 
     def refresh(self, ranks: Iterable[int]) -> None:
-        self._moved.update(ranks)
+        self._moved |= self._places.keys() & ranks
 
     def peek(self, now: datetime, *, offered: bool = False) -> UUID | Offer | None:
         self._line_up()
@@ -89,11 +90,11 @@ class Line:
 
     def _line_up(self) -> None:
         """Places those who changed, where they stand otherwise than they stood."""
-        heap, places = self._heap, self._places
-        while self._moved:
-            rank = self._moved.pop()
+        heap, places, ranked = self._heap, self._places, self._ranked
+        moved, self._moved = self._moved, set()
+        for rank in moved:
             known = places.get(rank)
-            if known is not None and known != (place := self.place(self._standing_of[self._members[rank]])):
+            if known is not None and known != (place := self.place(ranked[rank])):
                 places[rank] = place
                 heappush(heap, place)
         if len(heap) > 2 * len(places) + _SLACK:

@@ -59,7 +59,7 @@ class Standing:
 
 
 class Standings:
-    """The members of the pool of that name, each one's standing in `by_id`; `taken` counts its turns."""
+    """The members of the pool of that name, each one's standing in `by_id`, by rank in `ranked`; `taken` counts its turns."""
 
     def __init__(self, pool: str, seats: Iterable[Seat]) -> None:
         ordered = sorted(seats, key=lambda seat: seat.agent_id)
@@ -72,7 +72,7 @@ class Standings:
             for rank, seat in enumerate(ordered)
         }
         self.members = tuple(self.by_id)
-
+        self.ranked = tuple(self.by_id.values())
         self._weight = sum(one.weight for one in self.by_id.values())  # of those who are there
 
     def __getitem__(self, agent_id: UUID) -> Standing:

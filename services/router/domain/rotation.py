@@ -89,8 +89,11 @@ class Rotation:
     def tally(self, agent_id: UUID) -> tuple[int, int]:
         """`counters` as they are, to be added to others."""
         rank = self.ranks[agent_id]
-        received = self._received[rank]
-        return PARTS * received + self._owed(rank), received
+        peers, position, received = self._peers[rank], self._positions[rank], self._received[rank]
+        owed = peers.own[position]
+        if self._shares[rank]:
+            owed += peers.offset(position) + self._turns * (peers.share + (rank < self._cut))
+        return PARTS * received + owed, received
 
     def share(self, agent_id: UUID) -> int:
         """PARTS of the next turn that the agent is entitled to; 0 for one who takes no part in it."""
@@ -167,7 +170,7 @@ class Rotation:
     def reweight(self, agent_id: UUID, weight: int) -> None:
         """Changes shares from the next turn on; what everyone is owed stays. O(n log n)."""
         self._settle()
-        owed = [self._owed(rank) for rank in range(len(self._ids))]
+        owed = [entitled - PARTS * received for entitled, received in map(self.tally, self._ids)]
         self._weights[self.ranks[agent_id]] = weight
         self._arrange(owed)
 
@@ -205,12 +208,6 @@ class Rotation:
 
     def _add(self, rank: int, parts: int) -> None:
         self._peers[rank].add(self._positions[rank], parts, receives=self._receives[rank])
-
-    def _owed(self, rank: int) -> int:
-        peers, position = self._peers[rank], self._positions[rank]
-        if not self._shares[rank]:
-            return peers.own[position]
-        return peers.own[position] + peers.offset(position) + self._turns * (peers.share + (rank < self._cut))
 
     def _settle(self) -> None:
         """Books what accrued, so that shares may change."""

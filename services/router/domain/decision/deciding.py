@@ -156,9 +156,9 @@ def _give(
     asked = _Question(lead, facts, match, state, state.roll(now), policy, terms)
     extended: Mapping[str, Any] | None = None
     waits: Decision | None = None
-    for name in policy.ways(match.pool) if policy else (match.pool,):
-        requirements = policy.requirements(name, match.rule) if policy else NOTHING
-        if extended is None and policy and policy.asks_definitions(requirements):
+    ways = policy.asking_ways(match.pool, match.rule) if policy else ((match.pool, NOTHING, False),)
+    for name, requirements, takes_definitions in ways:
+        if takes_definitions and extended is None and policy:
             extended = policy.extend(facts)
         pool, among = state.pool(name), state.among(name, requirements, extended or facts)
         held = pool.turns.of(among)

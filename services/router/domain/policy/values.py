@@ -242,6 +242,14 @@ class Policy:
         """The pool, and those that it overflows to, in order."""
         return self._ways.get(pool) or (pool,)
 
+    def asking_ways(self, pool: str, rule: str | None) -> tuple[tuple[str, Requirements, bool], ...]:
+        """The `ways` of a lead that this rule sent, each with what it asks (`requirements`), and whether that takes definitions."""
+        found = self._asking.get((pool, rule))
+        if found is None:
+            asked = ((name, self.requirements(name, rule)) for name in self.ways(pool))
+            found = self._asking[pool, rule] = tuple((name, all_, self.asks_definitions(all_)) for name, all_ in asked)
+        return found
+
     def with_version(self, version: int) -> Policy:
         return replace(self, version=version)
 
@@ -264,6 +272,10 @@ class Policy:
     @cached_property
     def _ways(self) -> dict[str, tuple[str, ...]]:
         return {name: (name, *(one for one in pool.overflow if one in self.pools)) for name, pool in self.pools.items()}
+
+    @cached_property
+    def _asking(self) -> dict[tuple[str, str | None], tuple[tuple[str, Requirements, bool], ...]]:
+        return {}
 
     @cached_property
     def _asked(self) -> dict[tuple[str, str | None], Requirements]:

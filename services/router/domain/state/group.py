@@ -151,6 +151,8 @@ class GroupState:
         self, held: RequirementClass, work_of: Callable[[Settings], int], *, without: Collection[UUID] = ()
     ) -> UUID | None:
         """As `next_with_room`, of a requirement class as it stands."""
+        if not self._seats.weighing:
+            return held.first(self._seats.now, without=without)
 
         def fits(agent_id: UUID) -> bool:
             agent = self._seats.of(agent_id).agent

@@ -61,6 +61,7 @@ class Seats:
         for pool in pools:
             for agent_id in pool.turns.members:
                 pools_of[agent_id] = (*pools_of.get(agent_id, ()), pool)
+        self.weighing: set[UUID] = set()  # those to whom a lead may be more than one piece of open work
         self._seats = {agent_id: self._take_seat(agent_id, agents, pools_of[agent_id]) for agent_id in sorted(pools_of)}
         self.settle()
 
@@ -139,6 +140,7 @@ class Seats:
                     other.agent.days_off = self._days_off_of(other.agent.settings)
                     self.look_again(other)
         seat.agent.settings, seat.today = settings, None
+        self._weigh(seat)
         seat.agent.days_off = self._days_off_of(settings)
 
     def _take_seat(self, agent_id: UUID, agents: Mapping[UUID, Agent], pools: tuple[PoolState, ...]) -> Seat:
@@ -147,6 +149,7 @@ class Seats:
         agent = agents[agent_id].copy()
         agent.days_off = self._days_off_of(agent.settings)
         seat = Seat(agent_id, agent, pools, tuple(pool for pool in pools if pool.turns.follows_standings), duty(agent, self.now))
+        self._weigh(seat)
         self._see_absence(seat)
         seat.gate, seat.catching_up = self._gate(seat)
         for pool in pools:
@@ -156,6 +159,12 @@ class Seats:
         if seat.back is None:
             self._come_back(seat)  # from a leave that was over before this group opened
         return seat
+
+    def _weigh(self, seat: Seat) -> None:
+        if seat.agent.settings.open_weights:
+            self.weighing.add(seat.agent_id)
+        else:
+            self.weighing.discard(seat.agent_id)
 
     def _days_off_of(self, settings: Settings) -> Mapping[str, str]:
         """Those with the same holidays share one mapping."""

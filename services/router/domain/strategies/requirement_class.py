@@ -55,15 +55,17 @@ class RequirementClass:
         with self.sitting_out(without):
             return self.strategy.peek(now, offered=offered)
 
-    def first(self, now: datetime, fits: Callable[[UUID], bool], *, without: Collection[UUID] = ()) -> UUID | None:
+    def first(
+        self, now: datetime, fits: Callable[[UUID], bool] | None = None, *, without: Collection[UUID] = ()
+    ) -> UUID | None:
         """As `peek`, but who does not fit is passed over; an offer is taken as nobody claimed it."""
         if without:
             with self.sitting_out(without):
                 return self.first(now, fits)
         found = self.strategy.peek(now, offered=True)
-        if found is None or (isinstance(found, UUID) and fits(found)):
+        if found is None or (isinstance(found, UUID) and (fits is None or fits(found))):
             return found
-        return self._first_fitting(now, fits)
+        return self._first_fitting(now, fits) if fits else None
 
     def _first_fitting(self, now: datetime, fits: Callable[[UUID], bool]) -> UUID | None:
         """Whoever does not fit sits out until the first who does is found."""

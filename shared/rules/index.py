@@ -6,22 +6,14 @@ fact hold, so that a lead costs a look-up a fact and an `&` over all rules toget
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
-from shared.rules.comparisons import Comparison
 from shared.rules.definitions import Definitions
 from shared.rules.engine import Unknown
 from shared.rules.rule import Rule
-from shared.rules.vocabulary import MAX_CHARACTERS, READERS, Facts, Kind, Lead, Vocabulary, reader
+from shared.rules.tables import Table, bits, tables
+from shared.rules.vocabulary import Facts, Kind, Lead, Vocabulary, reader
 
-Compared = list[tuple[int, Comparison]]  # the comparisons of one fact, each with the place of its rule
-Select = Callable[[Any, int], int]
-"""From a fact's value to the rules that it leaves; the second is what is left by a value that no rule names."""
-Table = tuple[str, int, int, Select]
-"""A fact's name, the rules that are left where it is not known, what its `select` is given beside the value, and that."""
 _NOTHING: Mapping[str, str] = {}
 
 
@@ -35,20 +27,23 @@ class RuleSet:
         self.rules = tuple(rules)
         self._definitions = definitions
         self._all = (1 << len(self.rules)) - 1
-        tables = list(_tables(self.rules, self._all))
-        defined = set(definitions.rules) if definitions else set()
         kinds = _kinds(self.rules, definitions)
-        self._compared = tuple((*table, *READERS[kinds[table[0]]]) for table in tables if table[0] not in defined)
-        self._read = reader(Vocabulary(kinds), kinds.keys() - {table[0] for table in tables} - defined)
-        self._defined = [table for table in tables if table[0] in defined]
-        self._tables = tables
+        defined = set(definitions.rules) if definitions else set()
+        self._read = reader(Vocabulary(kinds), kinds.keys() - defined)
+        self._tables = tuple(tables(self.rules, kinds))
+        self._defined = tuple(table for table in self._tables if table.name in defined)
+        read = (table for table in self._tables if table.name not in defined)
+        self._compared = tuple((one.name, one.exact, one.known.get, one.absent, one.look_up) for one in read)
         self._rests = {place: rule.rest.evaluate for place, rule in enumerate(self.rules) if rule.rest}
-        self._plain = self._all & ~_bits(self._rests)
-        self._told = self._plain & ~_bits(place for place, rule in enumerate(self.rules) if not rule.names.isdisjoint(defined))
+        self._plain = self._all & ~bits(self._rests)
+        self._told = self._plain & ~bits(place for place, rule in enumerate(self.rules) if not rule.names.isdisjoint(defined))
 
     def matching(self, facts: Facts) -> list[int]:
         """The places of the rules that match, ascending."""
-        lead, left, _, _ = self._complete(facts, *self._narrow(facts))
+        left, odd = self._narrow(facts)
+        lead: Lead = {}
+        if odd or left & ~self._told:
+            lead, left, _, _ = self._complete(facts, left)
         return list(self._matches(left, lead, []))
 
     def first(self, facts: Facts) -> int | None:
@@ -60,11 +55,13 @@ class RuleSet:
 
         Costs no more than the look-ups where they leave no rule, or first one of which they tell all.
         """
-        lead, left, odd = self._narrow(facts)
+        left, odd = self._narrow(facts)
         first = left & -left
         if not odd and first & self._told == first:
             return (first.bit_length() - 1 if first else None), ()
-        lead, left, odd, failed = self._complete(facts, lead, left, odd)
+        return self._search(*self._complete(facts, left))
+
+    def _search(self, lead: Lead, left: int, odd: Sequence[str], failed: Mapping[str, str]) -> tuple[int | None, tuple[int, ...]]:
         doubts: list[tuple[int, Unknown]] = []
         found = next(self._matches(left, lead, doubts), None)
         if not (doubts or odd or failed):
@@ -75,45 +72,29 @@ class RuleSet:
             places.update(self._spoiled(lead, wrong, before))
         return found, tuple(sorted(places))
 
-    def _narrow(self, facts: Facts) -> tuple[Lead, int, tuple[str, ...]]:
-        """The facts that are compared, as rules see them; the rules that their tables leave; and odd ones.
-
-        What is compared is read and looked up in one go, which ends where no rule is left.
-        """
-        lead: Lead = {}
-        odd: tuple[str, ...] = ()
-        left, get = self._all, facts.get
-        for name, absent, others, select, exact, convert in self._compared:
+    def _narrow(self, facts: Facts) -> tuple[int, bool]:
+        """The rules that the tables of facts leave, and whether a fact that is compared is odd: of another kind."""
+        left, odd, get = self._all, False, facts.get
+        for name, exact, known, absent, look_up in self._compared:
             value = get(name)
-            if value is not None and (type(value) is not exact or (exact is str and len(value) > MAX_CHARACTERS)):  # type: ignore[arg-type]
-                value = convert(value)
-                odd = odd if value is not None else (*odd, name)
             if value is None:
-                left &= absent
-            else:
-                lead[name] = value
-                left &= select(value, others)
-            if not (left or odd):
-                break
-        return lead, left, odd
+                found: int | None = absent
+            elif type(value) is not exact or (found := known(value)) is None:
+                found = look_up(value)
+            if found is None:
+                found, odd = absent, True
+            left &= found
+        return left, odd
 
-    def _complete(
-        self, facts: Facts, lead: Lead, left: int, odd: tuple[str, ...]
-    ) -> tuple[Lead, int, tuple[str, ...], Mapping[str, str]]:
-        """What `_narrow` found, with the facts that are not compared and with definitions; also the definitions that failed."""
-        if not (left or odd):
-            return lead, left, odd, _NOTHING
-        others, more = self._read(facts)
-        lead |= others
-        odd += more
-        if self._definitions is None:
-            return lead, left, odd, _NOTHING
-        failed = self._definitions.judge(lead, odd, facts)
+    def _complete(self, facts: Facts, left: int) -> tuple[Lead, int, Sequence[str], Mapping[str, str]]:
+        """The facts as rules see them, with definitions; what these leave of the rules; odd facts, and definitions that failed."""
+        lead, odd = self._read(facts)
+        failed = self._definitions.judge(lead, odd, facts) if self._definitions else _NOTHING
         return lead, left & self._left(lead, self._defined), odd, failed
 
     def _spoiled(self, lead: Lead, wrong: Set[str], among: int) -> Iterator[int]:
         """Of these rules those that are unknown by what is wrong with some facts, and not ruled out by what is known of others."""
-        left = among & self._left(lead, [table for table in self._tables if table[0] not in wrong])
+        left = among & self._left(lead, [table for table in self._tables if table.name not in wrong])
         for place, rule in enumerate(self.rules if left else ()):
             if left >> place & 1 and not rule.names.isdisjoint(wrong) and isinstance(rule.evaluate(lead), Unknown):
                 yield place
@@ -121,10 +102,9 @@ class RuleSet:
     def _left(self, lead: Lead, tables: Iterable[Table]) -> int:
         """The rules all of whose comparisons hold, as far as these tables tell."""
         left = self._all
-        get = lead.get
-        for name, absent, others, select in tables:
-            value = get(name)
-            left &= absent if value is None else select(value, others)
+        for table in tables:
+            value = lead.get(table.name)
+            left &= table.absent if value is None else table.select(value)
         return left
 
     def _matches(self, left: int, lead: Lead, doubts: list[tuple[int, Unknown]]) -> Iterator[int]:
@@ -149,115 +129,3 @@ def _kinds(rules: Iterable[Rule], definitions: Definitions | None) -> dict[str, 
             if kinds.setdefault(name, kind) is not kind:
                 raise ValueError(f"{name!r} is {kinds[name]} to one rule and {kind} to another")
     return kinds
-
-
-# -- Tables ----------------------------------------------------------------------------------------------------------------------
-
-
-def _tables(rules: Sequence[Rule], every: int) -> Iterator[Table]:
-    """One for each fact that is compared, first those that most rules compare: they leave the fewest."""
-    compared: dict[str, dict[Callable[[Compared, int], tuple[int, Select]], Compared]] = defaultdict(lambda: defaultdict(list))
-    for place, rule in enumerate(rules):
-        for conjunct in rule.conjuncts:
-            compared[conjunct.name][_BY[conjunct.op]].append((place, conjunct))
-    for name, by in sorted(compared.items(), key=lambda one: (-sum(map(len, one[1].values())), one[0])):
-        absent = every & ~_bits(place for comparisons in by.values() for place, _ in comparisons)
-        selects = [select_by(comparisons, every) for select_by, comparisons in by.items()]
-        yield name, absent, *(selects[0] if len(selects) == 1 else _by_all(selects, every))
-
-
-def _by_all(selects: Sequence[tuple[int, Select]], every: int) -> tuple[int, Select]:
-    """Of a fact that is compared in several ways."""
-
-    def select(value: Any, left: int) -> int:
-        for others, one in selects:
-            left &= one(value, others)
-        return left
-
-    return every, select
-
-
-def _by_point(comparisons: Compared, every: int) -> tuple[int, Select]:
-    """Of values that no rule names, only `!=` holds."""
-    others = every & ~_bits(place for place, one in comparisons if one.op != "!=")
-    named: dict[object, Compared] = defaultdict(list)
-    for place, one in comparisons:
-        for value in one.values:
-            named[value].append((place, one))
-    accepting: dict[int, list[set[object]]] = defaultdict(list)
-    refusing: dict[int, set[object]] = defaultdict(set)
-    for place, one in comparisons:
-        if one.op == "!=":
-            refusing[place].update(one.values)
-        else:
-            accepting[place].append(set(one.values))
-    table = {}
-    for value, ones in named.items():
-        places = {place for place, _ in ones}
-        hold = {place for place in places if value not in refusing[place] and all(value in values for values in accepting[place])}
-        table[value] = others & ~_bits(places) | _bits(hold)
-    return others, table.get
-
-
-def _by_order(comparisons: Compared, every: int) -> tuple[int, Select]:
-    """Between the constants that rules name, and at each of them, the same rules hold: 2k + 1 stretches, found by bisection."""
-    bounds: list[Any] = sorted({one.values[0] for _, one in comparisons})
-    first, last = {place: 0 for place, _ in comparisons}, {place: 2 * len(bounds) for place, _ in comparisons}
-    for place, one in comparisons:
-        at = 2 * bisect_left(bounds, one.values[0]) + 1
-        if one.op in (">", ">="):
-            first[place] = max(first[place], at + (one.op == ">"))
-        else:
-            last[place] = min(last[place], at - (one.op == "<"))
-    changes = [0] * (2 * len(bounds) + 2)
-    for place, start in first.items():
-        if start <= last[place]:
-            changes[start] ^= 1 << place
-            changes[last[place] + 1] ^= 1 << place
-    free = every & ~_bits(first)
-    stretches, holding = [], free
-    for change in changes[:-1]:
-        holding ^= change
-        stretches.append(holding)
-
-    def select(value: Any, _: int) -> int:
-        at = bisect_left(bounds, value)
-        return stretches[2 * at + (at < len(bounds) and bounds[at] == value)]
-
-    return free, select
-
-
-def _by_member(comparisons: Compared, every: int) -> tuple[int, Select]:
-    """A rule that asks for several members needs them all, so each is taken off the rules that it would leave."""
-    free = every & ~_bits(place for place, _ in comparisons)
-    wanted: dict[int, set[object]] = defaultdict(set)
-    for place, one in comparisons:
-        wanted[place].update(one.values)
-    single: dict[object, int] = defaultdict(int)
-    several = {place: values for place, values in wanted.items() if len(values) > 1}
-    for place, values in wanted.items():
-        single[min(values, key=repr)] |= 1 << place
-
-    def select(members: list[object], left: int) -> int:
-        for member in members:
-            left |= single.get(member, 0)
-        for place, values in several.items():
-            if left >> place & 1 and not values.issubset(members):
-                left ^= 1 << place
-        return left
-
-    return free, select
-
-
-_BY = {
-    **dict.fromkeys(("==", "!=", "in"), _by_point),
-    **dict.fromkeys(("<", "<=", ">", ">="), _by_order),
-    "has": _by_member,
-}
-
-
-def _bits(places: Iterable[int] | Mapping[int, object]) -> int:
-    bits = 0
-    for place in places:
-        bits |= 1 << place
-    return bits

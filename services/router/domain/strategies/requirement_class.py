@@ -55,9 +55,7 @@ class RequirementClass:
         with self.sitting_out(without):
             return self.strategy.peek(now, offered=offered)
 
-    def first(
-        self, now: datetime, fits: Callable[[UUID], bool] | None = None, *, without: Collection[UUID] = ()
-    ) -> UUID | None:
+    def first(self, now: datetime, fits: Callable[[UUID], bool] | None = None, *, without: Collection[UUID] = ()) -> UUID | None:
         """As `peek`, but who does not fit is passed over; an offer is taken as nobody claimed it."""
         if without:
             with self.sitting_out(without):

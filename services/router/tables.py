@@ -19,7 +19,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB
 
 from shared.db.tables import add_platform_tables
 
@@ -137,7 +137,7 @@ ledger = Table(
     Column("agent_id", Uuid),
     Column("lead_id", Uuid),
     Column("pool", Text),
-    Column("data", JSONB, nullable=False),
+    Column("data", JSON, nullable=False),
 )
 
 leads = Table(
@@ -158,12 +158,12 @@ leads = Table(
     Column("held_by", Uuid),
     Column("held_pool", Text),
     Column("erased_at", Moment),
-    Column("scored", JSONB),
+    Column("scored", JSON),
     Column("hops", SmallInteger, nullable=False, server_default="0"),
     Column("refused", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
     Column("responded_at", Moment),
     Column("offered", JSONB),
-    Column("clocks", JSONB),
+    Column("clocks", JSON),
     Column("due_at", Moment),
     Index("leads_contact_idx", text("(facts ->> 'contact_id')"), postgresql_where=text("facts ? 'contact_id'")),
     Index("leads_company_idx", text("lower(facts ->> 'company_domain')"), postgresql_where=text("facts ? 'company_domain'")),
@@ -228,10 +228,10 @@ decisions = Table(
     Column("agent_id", Uuid),
     Column("why", Text, nullable=False),
     Column("eligible", Integer, nullable=False),
-    Column("gates", JSONB, nullable=False),
-    Column("counters", JSONB),
-    Column("facts", JSONB, nullable=False),
+    Column("gates", JSON, nullable=False),
+    Column("counters", JSON),
+    Column("facts", JSON, nullable=False),
     Column("via", Text),
-    Column("more", JSONB),
+    Column("more", JSON),
 )
 Index("decisions_id_idx", decisions.c.id, unique=True)

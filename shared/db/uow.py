@@ -222,6 +222,11 @@ def to_json(value: object) -> str:
     return _encode(value).decode()
 
 
+def from_json(text: str) -> Any:
+    """What `to_json` made, for a `json` column that was asked for as text."""
+    return msgspec.json.decode(text)
+
+
 def columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
     """Rows turned into the arrays that `unnest($1::uuid[], $2::text[], …)` takes: one statement for all of them."""
     return [list(column) for column in zip(*rows, strict=True)]

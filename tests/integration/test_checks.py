@@ -25,7 +25,7 @@ def opened_with(value: str, *path: str) -> str:
     return f"UPDATE router.groups SET snapshot = jsonb_set(snapshot, ARRAY['agents', {EASTERN}, {place}], '{escaped}')"
 
 
-FORCED = "UPDATE router.ledger SET data = data || '{{\"forced\": true}}' WHERE kind = 'assigned'"
+FORCED = "UPDATE router.ledger SET data = data::jsonb || '{{\"forced\": true}}' WHERE kind = 'assigned'"
 PAUSED = opened_with('{"until": null, "reason": ""}', "pause")
 FAULTS = [
     (opened_with("false", "settings", "active"), "is not active and received another"),
@@ -44,11 +44,17 @@ FAULTS = [
         for period in ("hour", "day", "week", "month")
     ),
     (f"{FORCED}; {opened_with('false', 'settings', 'active')}", "is not active and received another"),
-    ("UPDATE router.ledger SET data = data || '{{\"period\": \"2026-01-01\"}}' WHERE kind = 'assigned'", "and not 2026-01-01"),
+    (
+        "UPDATE router.ledger SET data = data::jsonb || '{{\"period\": \"2026-01-01\"}}' WHERE kind = 'assigned'",
+        "and not 2026-01-01",
+    ),
     ("DELETE FROM router.decisions WHERE lead_id = '{lead}'", "has no decision"),
     ("UPDATE router.decisions SET why = '' WHERE lead_id = '{lead}'", "is not explained"),
     ("UPDATE router.decisions SET agent_id = gen_random_uuid() WHERE lead_id = '{lead}'", "is not as it was decided"),
-    ("UPDATE router.decisions SET counters = jsonb_set(counters, ARRAY['open', '0'], '9') WHERE lead_id = '{lead}'", "otherwise"),
+    (
+        "UPDATE router.decisions SET counters = jsonb_set(counters::jsonb, ARRAY['open', '0'], '9') WHERE lead_id = '{lead}'",
+        "otherwise",
+    ),
     ("UPDATE router.decisions SET number = number + 1000 WHERE lead_id = '{lead}'", "name ledger number"),
     (
         "INSERT INTO router.snapshots SELECT id, 2, jsonb_set(snapshot, ARRAY['number'], '2') FROM router.groups "

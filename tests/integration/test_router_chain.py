@@ -131,7 +131,7 @@ async def test_an_erased_lead_leaves_its_id(office: Office, make: Making, said: 
     }
     assert await kinds(office, lead) == [*said, LeadErased]
     assert lead not in await office.queue()
-    assert await office.rows("SELECT id FROM router.decisions WHERE lead_id = $1 AND facts <> '{}'", lead) == []
+    assert await office.rows("SELECT id FROM router.decisions WHERE lead_id = $1 AND facts::text <> '{}'", lead) == []
     for later in (scored(lead, 99, sequence=5), stage(lead, "won", sequence=9), merged(lead, INTO, sequence=6)):
         await office.take(later)
     await office.take(unmerged(lead, INTO, sequence=7))

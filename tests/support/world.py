@@ -91,7 +91,8 @@ async def connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
     """A superuser's connection that reads jsonb as data."""
     connection = await asyncpg.connect(dsn, timeout=10)
     try:
-        await connection.set_type_codec("jsonb", encoder=str, decoder=msgspec.json.decode, schema="pg_catalog")
+        for kept in ("json", "jsonb"):
+            await connection.set_type_codec(kept, encoder=str, decoder=msgspec.json.decode, schema="pg_catalog")
         yield connection
     finally:
         await connection.close()

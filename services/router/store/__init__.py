@@ -24,7 +24,7 @@ from services.router.store.agents import (
     update_agents,
 )
 from services.router.store.chain import HeldBefore, end_merges, forget_decisions, held_before, keep_merges, mark_erased
-from services.router.store.decisions import Sought, get_decision, last_decided, ledger_between, page_of_decisions, snapshot_before
+from services.router.store.decisions import Sought, get_decision, last_decided, page_of_decisions, snapshot_before
 from services.router.store.holdings import (
     Misplaced,
     count_held_by,
@@ -142,7 +142,6 @@ __all__ = [
     "last_decided",
     "leads_outside",
     "ledger_after",
-    "ledger_between",
     "lock_agents",
     "lock_groups",
     "lock_leads",

@@ -55,8 +55,8 @@ async def forget_decisions(uow: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, i
     The rest explains the ledger.
     """
     rows = await uow.fetch(
-        "WITH gone AS (UPDATE router.decisions SET facts = '{}', more = more - 'said' "
-        "WHERE lead_id = ANY($1) AND (facts <> '{}' OR more ? 'said') RETURNING lead_id) "
+        "WITH gone AS (UPDATE router.decisions SET facts = '{}', more = (more::jsonb - 'said')::json "
+        "WHERE lead_id = ANY($1) AND (facts::text <> '{}' OR more::jsonb ? 'said') RETURNING lead_id) "
         "SELECT lead_id, count(*) AS n FROM gone GROUP BY lead_id",
         list(ids),
     )

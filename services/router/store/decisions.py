@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from services.router.domain import Entry
 from shared.db.uow import Row, UnitOfWork
 
 _SHOWN = "SELECT d.*, a.name AS agent_name FROM router.decisions d LEFT JOIN router.agents a ON a.id = d.agent_id"
@@ -54,18 +53,6 @@ async def snapshot_before(uow: UnitOfWork, group_id: int, number: int) -> dict[s
         number,
     )
     return found
-
-
-async def ledger_between(uow: UnitOfWork, group_id: int, after: int, until: int) -> list[Entry]:
-    """Entries `after` + 1 to `until`, in order."""
-    rows = await uow.fetch(
-        "SELECT number, kind, at, agent_id, lead_id, pool, data FROM router.ledger "
-        "WHERE group_id = $1 AND number > $2 AND number <= $3 ORDER BY number",
-        group_id,
-        after,
-        until,
-    )
-    return [Entry(**row) for row in rows]
 
 
 async def last_decided(uow: UnitOfWork, count: int) -> list[Row]:

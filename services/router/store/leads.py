@@ -50,7 +50,7 @@ _COLUMNS: Mapping[str, str] = {
     "points": "int",
     "grade": "text",
     "qualification": "text",
-    "scored": "jsonb",
+    "scored": "json",
     "scored_sequence": "int",
     "stage": "text",
     "tracked_sequence": "int",
@@ -58,7 +58,7 @@ _COLUMNS: Mapping[str, str] = {
     "refused": "text",  # an array as text: unnest would take arrays of arrays apart
     "responded_at": "timestamptz",
     "offered": "jsonb",
-    "clocks": "jsonb",
+    "clocks": "json",
     "due_at": "timestamptz",
 }
 _NAMES = tuple(_COLUMNS)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from services.router.domain import Entry
-from shared.db.uow import Row, UnitOfWork, columns, to_json
+from shared.db.uow import Row, UnitOfWork, columns, from_json, to_json
 
 POLICY_LOCK = "handoff.router.policy"
 PLACES_LOCK = "handoff.router.places"
@@ -160,14 +160,23 @@ async def group_snapshot(uow: UnitOfWork, id: int) -> dict[str, Any]:
     return found
 
 
-async def ledger_after(uow: UnitOfWork, group_id: int, number: int) -> list[Entry]:
+async def ledger_after(uow: UnitOfWork, group_id: int, number: int, *, until: int | None = None) -> list[Entry]:
+    """Entries `number` + 1 to `until` (None: all that there are), in order. Their data, which may be shared, is for reading only."""
     rows = await uow.fetch(
-        "SELECT number, kind, at, agent_id, lead_id, pool, data FROM router.ledger "
-        "WHERE group_id = $1 AND number > $2 ORDER BY number",
+        "SELECT number, kind, at, agent_id, lead_id, pool, data::text FROM router.ledger "
+        "WHERE group_id = $1 AND number > $2 AND number <= coalesce($3, 2147483647) ORDER BY number",
         group_id,
         number,
+        until,
     )
-    return [Entry(*row.values()) for row in rows]  # in the order of its fields
+    known: dict[str, Any] = {}  # many are alike, and each replica reads what all others wrote
+    entries = []
+    for row in rows:
+        number, kind, at, agent_id, lead_id, pool, text = row.values()
+        if (data := known.get(text)) is None:
+            data = known[text] = from_json(text)
+        entries.append(Entry(number, kind, at, agent_id, lead_id, pool, data))
+    return entries
 
 
 async def insert_group(uow: UnitOfWork, pools: Sequence[str], version: int, snapshot: dict[str, Any]) -> int:

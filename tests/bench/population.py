@@ -27,7 +27,7 @@ from services.intake.domain import normalise
 from services.intake.domain.identity import Identifier, Kind, block_key
 from services.intake.domain.likeness import Profile, blocks, profile_of, remember
 from services.intake.domain.likeness.names import PersonName
-from services.intake.store.contacts import ContactRow
+from services.intake.store.contacts import ContactRow, joined
 from services.intake.store.leads import LeadRow
 from shared.clock import SystemClock, uuid7_floor, uuid7_from
 from shared.db.uow import to_json
@@ -181,7 +181,7 @@ def _add(rows: Rows, one: Slice, n: int) -> None:
     stamp = int(at.timestamp() * 1000) << 12
     contact_id, lead_id = uuid7_from(stamp, n), uuid7_from(stamp + 1, n)
     kept = kept_of(n)
-    rows.contacts.append(ContactRow(contact_id, at, to_json(kept.remembered), kept.keys, lead_id, at))
+    rows.contacts.append(ContactRow(contact_id, at, to_json(kept.remembered), joined(kept.keys), lead_id, at))
     rows.leads.append(
         LeadRow(
             id=lead_id,

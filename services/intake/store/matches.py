@@ -11,6 +11,7 @@ from uuid import UUID
 
 from asyncpg import UniqueViolationError
 
+from services.intake.store.contacts import parted
 from shared.db.uow import Row, UnitOfWork, columns
 
 PAIR = "(contact_id = $1 AND other_id = $2) OR (contact_id = $2 AND other_id = $1)"
@@ -107,7 +108,7 @@ async def remembered(uow: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, Remembe
         "SELECT id, profile, keys FROM intake.contacts WHERE id = ANY($1) AND merged_into IS NULL AND erased_at IS NULL",
         list(ids),
     )
-    return {row["id"]: Remembered(row["profile"], row["keys"]) for row in rows}
+    return {row["id"]: Remembered(row["profile"], parted(row["keys"])) for row in rows}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from multiprocessing import get_context
@@ -225,8 +224,7 @@ def kept_of(n: int) -> Kept:
         facts=colleague.facts,
         remembered={**colleague.remembered, **said},
         keys=[Identifier(Kind.EMAIL, who.email).key, Identifier(Kind.PHONE, who.phone).key],
-        profile=replace(
-            colleague.profile,
+        profile=colleague.profile._replace(
             name=PersonName(who.first.lower(), who.last.lower()),
             email_local=who.email.partition("@")[0],
             phone=who.phone.removeprefix("+"),

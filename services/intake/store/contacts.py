@@ -66,9 +66,11 @@ async def claim_identifiers(uow: UnitOfWork, wanted: Mapping[bytes, UUID]) -> tu
         "WITH claimed AS (INSERT INTO intake.identifiers AS i (key, contact_ids) SELECT key, ARRAY[contact_id] "
         "FROM unnest($1::bytea[], $2::uuid[]) AS n(key, contact_id) ORDER BY key "
         "ON CONFLICT (key) DO UPDATE SET contact_ids = i.contact_ids RETURNING key, contact_ids) "
-        "SELECT c.key, c.contact_ids, s.key IS NOT NULL AS suppressed FROM claimed c JOIN unnest($1, $2) AS n(key, contact_id) USING (key) "
+        "SELECT c.key, c.contact_ids, s.key IS NOT NULL AS suppressed "
+        "FROM claimed c JOIN unnest($1, $2) AS n(key, contact_id) USING (key) "
         "LEFT JOIN intake.suppressions s USING (key) WHERE c.contact_ids <> ARRAY[n.contact_id] OR s.key IS NOT NULL",
-        *columns(sorted(wanted.items())),
+        list(wanted),
+        list(wanted.values()),
     )
     return {row["key"]: row["contact_ids"] for row in rows}, {row["key"] for row in rows if row["suppressed"]}
 

@@ -19,7 +19,7 @@ from shared.clock import Clock
 from shared.contracts.envelope import Cause
 from shared.db.answers import Answer
 from shared.errors import FieldError, Refused, Transient
-from shared.telemetry import accept_traceparent, current_trace, http_requests, http_seconds, logger
+from shared.telemetry import accept_traceparent, current_trace, http_requests, http_seconds, logger, trace_id
 from shared.web.hot import Headers, HotRoutes
 from shared.web.problems import crashed, refusal, refused, unavailable_now
 
@@ -132,11 +132,14 @@ class Guard:
         return answer, request_id
 
     def _identify(self, headers: Headers) -> tuple[bytes, Cause]:
-        """Gives the request an id and a trace: the sender's, where they are well formed."""
+        """Gives the request an id and a trace: the sender's, where they are well formed. A trace that begins here gives its id to both."""
         sent_id, sent_trace = headers.get(b"x-request-id"), headers.get(b"traceparent")
-        request_id = sent_id if sent_id and REQUEST_ID.fullmatch(sent_id) else self._clock.uuid7().hex.encode()
         traceparent = accept_traceparent(sent_trace.decode("latin-1") if sent_trace else None)
         current_trace.set(traceparent)
+        if sent_id and REQUEST_ID.fullmatch(sent_id):
+            request_id = sent_id
+        else:
+            request_id = self._clock.uuid7().hex.encode() if sent_trace else trace_id(traceparent).encode()
         return request_id, Cause(request_id.decode(), traceparent)
 
     async def _answer(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:

@@ -42,12 +42,16 @@ class HotProtocol(HttpToolsProtocol):
     routes: ClassVar[HotRoutes] = {}
 
     def on_headers_complete(self) -> None:
-        if (self.parser.get_method(), self.url) in self.routes and (self.cycle is None or self.cycle.response_complete):
+        if (self.parser.get_method(), self.url) in self.routes and self._is_idle():
             headers = dict(self.headers)
             if is_plain(headers) and self.parser.get_http_version() == "1.1":
                 self.cycle = Exchange(headers, keep_alive=self.parser.should_keep_alive())
                 return
         super().on_headers_complete()
+
+    def _is_idle(self) -> bool:
+        """Is no request under way, and are the answers read? One that must wait for either waits as uvicorn has it."""
+        return (self.cycle is None or self.cycle.response_complete) and not self.flow.write_paused
 
     def on_message_complete(self) -> None:
         if not isinstance(self.cycle, Exchange):

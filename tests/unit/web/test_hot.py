@@ -136,6 +136,24 @@ async def test_a_plain_request_of_a_hot_route_is_not_taken_through_asgi() -> Non
         assert b"404 Not Found" in await talk(port, post(JSON, path=b"/v1/leads?x=1"))
 
 
+async def test_who_does_not_read_their_answers_gets_no_more_of_them() -> None:
+    guarded = guard()
+    async with served(hot=True, guarded=guarded) as (server, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(post(JSON, last=False))
+        assert b"202 Accepted" in await reader.readuntil(b"request-0001\r\n")
+        [connection] = server.server_state.connections
+        connection.pause_writing()
+        writer.write(post(b'"wait"'))
+        await guarded._app.state.reached.wait()
+        guarded._app.state.go.set()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.readuntil(b"202 Accepted"), 0.1)
+        connection.resume_writing()
+        assert b"202 Accepted" in await asyncio.wait_for(reader.read(), 10)
+        writer.close()
+
+
 async def test_what_is_under_way_is_answered_before_the_server_stops() -> None:
     guarded = guard()
     async with served(hot=True, guarded=guarded) as (server, port):

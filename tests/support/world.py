@@ -88,10 +88,11 @@ async def _erased(connection: asyncpg.Connection, service: str) -> set[UUID]:
 
 @contextlib.asynccontextmanager
 async def connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    """A superuser's connection that reads jsonb as data."""
+    """A superuser's connection that reads json and jsonb as data."""
     connection = await asyncpg.connect(dsn, timeout=10)
     try:
-        await connection.set_type_codec("jsonb", encoder=str, decoder=msgspec.json.decode, schema="pg_catalog")
+        for kind in ("json", "jsonb"):
+            await connection.set_type_codec(kind, encoder=str, decoder=msgspec.json.decode, schema="pg_catalog")
         yield connection
     finally:
         await connection.close()

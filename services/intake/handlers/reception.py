@@ -214,12 +214,9 @@ class Reception:
         uow = self._uow
         if self._visitors:
             await activities.attach(uow, self._visitors, self._sequences)
-        # What is new is stored while the next rows are made.
-        self._people.send_made(uow)
-        if self._made:
-            leads.send_leads(uow, [self._row(made) for made in self._made])
-        uow.send_events()
         await self._people.write(uow)
+        if self._made:
+            await leads.insert_leads(uow, [self._row(made) for made in self._made])
         if moved := {id: n for id, n in self._sequences.items() if self._before.get(id, n) != n}:
             await leads.advance_sequences(uow, moved)
         if self._corrections:

@@ -103,13 +103,10 @@ class People:
         """The last leads of the contacts that were known: those that may be touched."""
         return (contact.last_lead_id for contact in self.contacts.values() if contact.last_lead_id)
 
-    def send_made(self, uow: UnitOfWork) -> None:
-        """Sends the contacts that are new; they are stored while the caller goes on."""
-        if made := [contact for contact in self._changed.values() if not contact.known]:
-            store.send_contacts(uow, made)
-
     async def write(self, uow: UnitOfWork) -> None:
-        """Writes what else is said of people now."""
+        made = [contact for contact in self._changed.values() if not contact.known]
+        if made:
+            await store.insert_contacts(uow, made)
         if changed := [contact for contact in self._changed.values() if contact.known]:
             await store.touch_contacts(uow, changed)
         # Also those that point at a contact which was not made, because its lead was refused after all.

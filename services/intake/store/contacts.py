@@ -111,8 +111,8 @@ async def point_identifiers(uow: UnitOfWork, contacts_of: Mapping[bytes, Sequenc
         )
 
 
-def send_contacts(uow: UnitOfWork, contacts: Sequence[Contact]) -> None:
-    uow.send(
+async def insert_contacts(uow: UnitOfWork, contacts: Sequence[Contact]) -> None:
+    await uow.insert(
         "contacts",
         ContactRow._fields,
         [ContactRow(c.id, c.created_at, to_json(c.profile), joined(c.keys), c.last_lead_id, c.last_lead_at) for c in contacts],

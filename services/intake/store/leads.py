@@ -68,8 +68,8 @@ class Seen:
     seen_at: datetime
 
 
-def send_leads(uow: UnitOfWork, rows: Sequence[LeadRow]) -> None:
-    uow.send("leads", LeadRow._fields, rows)
+async def insert_leads(uow: UnitOfWork, rows: Sequence[LeadRow]) -> None:
+    await uow.insert("leads", LeadRow._fields, rows)
 
 
 async def insert_touches(uow: UnitOfWork, rows: Sequence[TouchRow]) -> None:

@@ -1,5 +1,6 @@
 """Intake's schema as SQLAlchemy sees it; migrations/ is what makes it.
 
+What of a lead is only kept and read back whole is JSON, not JSONB: PostgreSQL then need not take it apart when it is written.
 Locks are taken in this order: external ids → identifiers → contacts → leads, each kind sorted by key.
 """
 
@@ -25,7 +26,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON, JSONB
 
 from shared.db.tables import add_platform_tables
 
@@ -128,14 +129,14 @@ leads = Table(
     Column("id", Uuid, primary_key=True),
     Column("source_id", Uuid, nullable=False),  # no foreign key: each lead would ask for a source that is never removed
     Column("received_at", TIMESTAMP(timezone=True), nullable=False),
-    Column("contact", JSONB, nullable=False),
-    Column("facts", JSONB, nullable=False),
-    Column("warnings", JSONB, nullable=False),
+    Column("contact", JSON, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("warnings", JSON, nullable=False),
     Column("sequence", Integer, nullable=False),
     Column("contact_id", Uuid, nullable=False),
     Column("delivery_id", Uuid),
     Column("test", Boolean, nullable=False),
-    Column("changes", JSONB, nullable=False),
+    Column("changes", JSON, nullable=False),
     Column("merged_into", Uuid),
     Column("erased_at", TIMESTAMP(timezone=True)),
 )
@@ -164,8 +165,8 @@ contacts = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("created_at", TIMESTAMP(timezone=True), nullable=False),
-    Column("profile", JSONB, nullable=False),
-    Column("keys", ARRAY(LargeBinary), nullable=False),
+    Column("profile", JSON, nullable=False),
+    Column("keys", LargeBinary, nullable=False),  # 16 bytes each, one behind the other: an array costs twice as much to write
     Column("last_lead_id", Uuid),
     Column("last_lead_at", TIMESTAMP(timezone=True)),
     Column("merged_into", Uuid),
@@ -238,9 +239,9 @@ touches = Table(
     Column("lead_id", Uuid, ForeignKey(leads.c.id), nullable=False),
     Column("source_id", Uuid, ForeignKey(sources.c.id), nullable=False),
     Column("touched_at", TIMESTAMP(timezone=True), nullable=False),
-    Column("contact", JSONB, nullable=False),
-    Column("facts", JSONB, nullable=False),
-    Column("warnings", JSONB, nullable=False),
+    Column("contact", JSON, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("warnings", JSON, nullable=False),
     Column("delivery_id", Uuid),
 )
 Index("touches_lead_id_idx", touches.c.lead_id)

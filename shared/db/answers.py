@@ -6,9 +6,11 @@ A key's scope is client, method and path; with it goes the SHA-256 of the raw bo
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
+from types import MappingProxyType
+from typing import NamedTuple
 
 from shared.db.uow import UnitOfWork, columns
 from shared.errors import FieldError, Refused
@@ -25,14 +27,16 @@ class Key:
     body_hash: bytes
 
 
-@dataclass(frozen=True)
-class Answer:
-    """An answer as it is sent. Only status and content are kept: what is given to a repeated request is JSON without headers of its own."""
+class Answer(NamedTuple):
+    """An answer as it is sent. Only status and content are kept: what is given to a repeated request is JSON without headers of its own.
+
+    A tuple: there is one a lead.
+    """
 
     status: int
     content: bytes
     content_type: str = "application/json"
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 def scoped_key(key: str, body: bytes, *, client: str, method: str, path: str) -> Key:

@@ -21,6 +21,7 @@ from shared.runtime.service import Loop, Platform, Service
 from shared.settings import ServiceSettings, load
 from shared.telemetry import logger
 from shared.web.front import Front
+from shared.web.hot import protocol_for
 
 DRAIN = 10  # seconds that open requests have to finish
 
@@ -78,7 +79,7 @@ async def _serve(
     ready: Callable[[str], None] | None,
     stopping: asyncio.Event,
 ) -> None:
-    server = _Server(_uvicorn_config(_one_app(services)))
+    server = _Server(_uvicorn_config(services))
     listening = _listen(platform.settings.host, port)
     async with asyncio.TaskGroup() as group:
         sources = [group.create_task(supervised(loop, stopping)) for service in services for loop in service.sources]
@@ -132,11 +133,11 @@ def _one_app(services: Sequence[Service]) -> ASGIApp:
     )
 
 
-def _uvicorn_config(app: ASGIApp) -> uvicorn.Config:
+def _uvicorn_config(services: Sequence[Service]) -> uvicorn.Config:
     return uvicorn.Config(
-        app,
+        _one_app(services),
         loop="uvloop",
-        http="httptools",
+        http=protocol_for({address: take for service in services for address, take in service.guard.hot_routes().items()}),
         lifespan="off",
         access_log=False,
         log_config=None,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from fastapi import FastAPI
@@ -18,12 +19,14 @@ from shared.clock import Clock
 from shared.contracts.envelope import Cause
 from shared.db.answers import Answer
 from shared.errors import FieldError, Refused, Transient
-from shared.telemetry import accept_traceparent, current_trace, http_requests, http_seconds, logger
-from shared.web.problems import crashed, refusal, unavailable_now
+from shared.telemetry import accept_traceparent, current_trace, http_requests, http_seconds, logger, trace_id
+from shared.web.hot import Headers, HotRoutes
+from shared.web.problems import crashed, refusal, refused, unavailable_now
 
 MAX_BODY = 1024 * 1024
 MAX_DISCARD = 16 * MAX_BODY
 MAX_DEPTH = 32
+HOT = "(hot)"  # what metrics and logs call the hot routes
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,128}")
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"')
 
@@ -34,7 +37,7 @@ class Asked(NamedTuple):
     """A request as a hot route sees it. Header names are in small letters; `state` is the app's."""
 
     path: str
-    headers: Mapping[bytes, bytes]
+    headers: Headers
     body: bytes
     cause: Cause
     state: State
@@ -77,7 +80,7 @@ class Guard:
             return
         started = self._clock.monotonic()
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        request_id = self._identify(scope, headers)
+        request_id, scope["handoff.cause"] = self._identify(headers)
         status = 0
 
         async def send_with_id(message: Message) -> None:
@@ -94,7 +97,7 @@ class Guard:
         except Exception as error:
             log.error("request.crashed", route=_route(scope), request_id=request_id.decode(), exc_info=error)
             if not status:
-                await crashed()(scope, receive, send_with_id)
+                await refusal(crashed())(scope, receive, send_with_id)
         finally:
             self._count(_route(scope), scope["method"], status)
             self._seconds.observe(self._clock.monotonic() - started)
@@ -106,16 +109,40 @@ class Guard:
             counter = self._counted[kind] = http_requests.labels(self._service, *kind)
         counter.inc()
 
-    def _identify(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bytes:
-        """Gives the request an id and a trace: the sender's, where they are well formed."""
+    def hot_routes(self) -> HotRoutes:
+        """The hot routes for those who need no ASGI to ask them."""
+        return {(m.encode(), path.encode()): partial(self._take, m, path, endpoint) for (m, path), endpoint in self._hot.items()}
+
+    async def _take(self, method: str, path: str, endpoint: Endpoint, headers: Headers, body: bytes) -> tuple[Answer, bytes]:
+        """Answers a request of a hot route that is read already; with the answer goes the request's id."""
+        started = self._clock.monotonic()
+        request_id, cause = self._identify(headers)
+        try:
+            self._check(path, headers, body)
+            answer = await endpoint(Asked(path, headers, body, cause, self._app.state))
+        except Refused as error:
+            answer = refused(error)
+        except Transient as error:
+            answer = refused(unavailable_now(error))
+        except Exception as error:
+            log.error("request.crashed", route=HOT, request_id=request_id.decode(), exc_info=error)
+            answer = refused(crashed())
+        self._count(HOT, method, answer.status)
+        self._seconds.observe(self._clock.monotonic() - started)
+        return answer, request_id
+
+    def _identify(self, headers: Headers) -> tuple[bytes, Cause]:
+        """Gives the request an id and a trace: the sender's, where they are well formed. A trace that begins here gives its id to both."""
         sent_id, sent_trace = headers.get(b"x-request-id"), headers.get(b"traceparent")
-        request_id = sent_id if sent_id and REQUEST_ID.fullmatch(sent_id) else self._clock.uuid7().hex.encode()
         traceparent = accept_traceparent(sent_trace.decode("latin-1") if sent_trace else None)
         current_trace.set(traceparent)
-        scope["handoff.cause"] = Cause(request_id.decode(), traceparent)
-        return request_id
+        if sent_id and REQUEST_ID.fullmatch(sent_id):
+            request_id = sent_id
+        else:
+            request_id = self._clock.uuid7().hex.encode() if sent_trace else trace_id(traceparent).encode()
+        return request_id, Cause(request_id.decode(), traceparent)
 
-    async def _answer(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> None:
+    async def _answer(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         try:
             _check_address(scope)
             if scope["method"] == "POST" and scope["path"] in self._streams:
@@ -134,16 +161,16 @@ class Guard:
         except Refused as error:
             response = refusal(error)
         except Transient as error:
-            response = unavailable_now(error)
+            response = refusal(unavailable_now(error))
         await response(scope, receive, send)
 
-    async def _admit(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+    async def _admit(self, scope: Scope, headers: Headers, receive: Receive) -> bytes:
         body = await _read(receive, headers.get(b"content-length"))
         if body:
             self._check(scope["path"], headers, body)
         return body
 
-    def _check(self, path: str, headers: Mapping[bytes, bytes], body: bytes) -> None:
+    def _check(self, path: str, headers: Headers, body: bytes) -> None:
         kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         _check_coding(headers)
         is_json = kind == b"application/json" or kind.endswith(b"+json")
@@ -166,7 +193,7 @@ class ClientGone(Exception):
 
 def _route(scope: Scope) -> str:
     route = scope.get("route")
-    return getattr(route, "path", None) or ("(hot)" if "app" in scope else "(none)")
+    return getattr(route, "path", None) or (HOT if "app" in scope else "(none)")
 
 
 def _check_address(scope: Scope) -> None:
@@ -174,7 +201,7 @@ def _check_address(scope: Scope) -> None:
         raise Refused(400, "bad-address", detail="The address holds a NUL character.")
 
 
-def _check_coding(headers: Mapping[bytes, bytes]) -> None:
+def _check_coding(headers: Headers) -> None:
     if encoding := headers.get(b"content-encoding"):
         raise _unsupported("Content-Encoding", f"{encoding.decode('latin-1')} is not read here; send the body as it is")
 

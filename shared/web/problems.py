@@ -9,6 +9,7 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from shared.db.answers import Answer
 from shared.errors import FieldError, Refused, Transient
 from shared.telemetry import logger
 from shared.web.responses import encode_json
@@ -32,9 +33,14 @@ def problem(status: int, slug: str, detail: str, errors: Sequence[FieldError] = 
     return encode_json(document)
 
 
-def refusal(error: Refused) -> Response:
+def refused(error: Refused) -> Answer:
     content = problem(error.status, error.slug, error.detail, error.errors)
-    return Response(content, error.status, headers=error.headers, media_type=PROBLEM)
+    return Answer(error.status, content, PROBLEM, error.headers)
+
+
+def refusal(error: Refused) -> Response:
+    answer = refused(error)
+    return Response(answer.content, answer.status, headers=answer.headers, media_type=PROBLEM)
 
 
 async def on_refused(_: Request, error: Exception) -> Response:
@@ -56,14 +62,14 @@ async def on_invalid(_: Request, error: Exception) -> Response:
 
 async def on_transient(_: Request, error: Exception) -> Response:
     assert isinstance(error, Transient)
-    return unavailable_now(error)
+    return refusal(unavailable_now(error))
 
 
-def unavailable_now(error: Transient) -> Response:
+def unavailable_now(error: Transient) -> Refused:
     log.warning("request.unavailable", error=str(error))
     headers = {"Retry-After": str(error.retry_after)}
     detail = "The service cannot store or read anything right now. Send the request again."
-    return refusal(Refused(503, "unavailable", detail=detail, headers=headers))
+    return Refused(503, "unavailable", detail=detail, headers=headers)
 
 
 async def on_http(_: Request, error: Exception) -> Response:
@@ -74,11 +80,11 @@ async def on_http(_: Request, error: Exception) -> Response:
 
 async def on_crash(_: Request, __: Exception) -> Response:
     """Whoever stands outside logs it: the error is raised on once this is sent."""
-    return crashed()
+    return refusal(crashed())
 
 
-def crashed() -> Response:
-    return refusal(Refused(500, "internal", detail="This is our fault, and it was logged under the request id."))
+def crashed() -> Refused:
+    return Refused(500, "internal", detail="This is our fault, and it was logged under the request id.")
 
 
 def pointer(location: Sequence[int | str]) -> str:

@@ -13,7 +13,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from multiprocessing import get_context
@@ -27,7 +26,7 @@ from services.intake.domain import normalise
 from services.intake.domain.identity import Identifier, Kind, block_key
 from services.intake.domain.likeness import Profile, blocks, profile_of, remember
 from services.intake.domain.likeness.names import PersonName
-from services.intake.store.contacts import ContactRow
+from services.intake.store.contacts import ContactRow, joined
 from services.intake.store.leads import LeadRow
 from shared.clock import SystemClock, uuid7_floor, uuid7_from
 from shared.db.uow import to_json
@@ -181,7 +180,7 @@ def _add(rows: Rows, one: Slice, n: int) -> None:
     stamp = int(at.timestamp() * 1000) << 12
     contact_id, lead_id = uuid7_from(stamp, n), uuid7_from(stamp + 1, n)
     kept = kept_of(n)
-    rows.contacts.append(ContactRow(contact_id, at, to_json(kept.remembered), kept.keys, lead_id, at))
+    rows.contacts.append(ContactRow(contact_id, at, to_json(kept.remembered), joined(kept.keys), lead_id, at))
     rows.leads.append(
         LeadRow(
             id=lead_id,
@@ -225,8 +224,7 @@ def kept_of(n: int) -> Kept:
         facts=colleague.facts,
         remembered={**colleague.remembered, **said},
         keys=[Identifier(Kind.EMAIL, who.email).key, Identifier(Kind.PHONE, who.phone).key],
-        profile=replace(
-            colleague.profile,
+        profile=colleague.profile._replace(
             name=PersonName(who.first.lower(), who.last.lower()),
             email_local=who.email.partition("@")[0],
             phone=who.phone.removeprefix("+"),

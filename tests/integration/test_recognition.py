@@ -242,10 +242,10 @@ async def test_a_suggestion_waits_for_a_person(api: httpx.AsyncClient, database:
 async def snapshot(rows: asyncpg.Connection) -> list[Any]:
     """All that says who is who, without what counts up."""
     contacts = await rows.fetch(
-        "SELECT id, profile, keys, last_lead_id, last_lead_at, merged_into FROM intake.contacts ORDER BY id"
+        "SELECT id, profile::jsonb, keys, last_lead_id, last_lead_at, merged_into FROM intake.contacts ORDER BY id"
     )
     keys = await rows.fetch("SELECT key, contact_ids FROM intake.identifiers ORDER BY key")
-    leads = await rows.fetch("SELECT id, contact_id, merged_into, contact, facts FROM intake.leads ORDER BY id")
+    leads = await rows.fetch("SELECT id, contact_id, merged_into, contact::jsonb, facts::jsonb FROM intake.leads ORDER BY id")
     return [[tuple(row) for row in table] for table in (contacts, keys, leads)]
 
 

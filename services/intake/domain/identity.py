@@ -25,6 +25,7 @@ class Kind(StrEnum):
 
 CODES = {Kind.EMAIL: 1, Kind.PHONE: 2, Kind.CLICK: 3, Kind.VISITOR: 4}
 _PREFIXES = {kind: bytes((code,)) for kind, code in CODES.items()}
+KEY = 16  # bytes of an identifier's key
 _SIGNED = Struct(">q")
 KINDS = {code: kind for kind, code in CODES.items()}
 
@@ -36,7 +37,7 @@ class Identifier(NamedTuple):
     @property
     def key(self) -> bytes:
         """Its kind in the first byte, so that a key says what it is, and 15 bytes of digest."""
-        return _PREFIXES[self.kind] + blake2b(self.value.encode("utf-8", "surrogatepass"), digest_size=15).digest()
+        return _PREFIXES[self.kind] + blake2b(self.value.encode("utf-8", "surrogatepass"), digest_size=KEY - 1).digest()
 
 
 def kind_of(key: bytes) -> Kind:

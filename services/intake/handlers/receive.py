@@ -6,7 +6,7 @@ Equal Idempotency-Keys are folded first; what then is to be done is done by rece
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from services.intake.domain.senders.shape import Result, Status
@@ -20,9 +20,8 @@ from shared.db.uow import UnitOfWork
 from shared.errors import Refused
 
 
-@dataclass(frozen=True)
-class Submission:
-    """One request: one lead or a batch, of which some items may be refused already.
+class Submission(NamedTuple):
+    """One request: one lead or a batch, of which some items may be refused already. A tuple: there is one a lead.
 
     `answer` makes of the results what the sender is told; it raises Refused to refuse the request. `delivery` is the raw request of a
     hook, kept beside what became of it. `limited`: the source's rate limit is yet to be asked.

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from services.intake.domain.identity import KEY
 from shared.db.uow import Row, UnitOfWork, columns, to_json
 
 COLUMNS = "id, created_at, profile, keys, last_lead_id, last_lead_at, merged_into, erased_at"
@@ -36,13 +37,22 @@ class ContactRow(NamedTuple):
     id: UUID
     created_at: datetime
     profile: str
-    keys: list[bytes]
+    keys: bytes
     last_lead_id: UUID | None
     last_lead_at: datetime | None
 
 
 def contact_of(row: Row) -> Contact:
-    return Contact(**{**row, "keys": list(row["keys"])})
+    return Contact(**{**row, "keys": parted(row["keys"])})
+
+
+def joined(keys: Sequence[bytes]) -> bytes:
+    """Identifiers' keys as a contact's row has them, one behind the other."""
+    return b"".join(keys)
+
+
+def parted(keys: bytes) -> list[bytes]:
+    return [keys[at : at + KEY] for at in range(0, len(keys), KEY)]
 
 
 async def claim_identifiers(uow: UnitOfWork, wanted: Mapping[bytes, UUID]) -> tuple[dict[bytes, list[UUID]], set[bytes]]:
@@ -56,9 +66,11 @@ async def claim_identifiers(uow: UnitOfWork, wanted: Mapping[bytes, UUID]) -> tu
         "WITH claimed AS (INSERT INTO intake.identifiers AS i (key, contact_ids) SELECT key, ARRAY[contact_id] "
         "FROM unnest($1::bytea[], $2::uuid[]) AS n(key, contact_id) ORDER BY key "
         "ON CONFLICT (key) DO UPDATE SET contact_ids = i.contact_ids RETURNING key, contact_ids) "
-        "SELECT c.key, c.contact_ids, s.key IS NOT NULL AS suppressed FROM claimed c JOIN unnest($1, $2) AS n(key, contact_id) USING (key) "
+        "SELECT c.key, c.contact_ids, s.key IS NOT NULL AS suppressed "
+        "FROM claimed c JOIN unnest($1, $2) AS n(key, contact_id) USING (key) "
         "LEFT JOIN intake.suppressions s USING (key) WHERE c.contact_ids <> ARRAY[n.contact_id] OR s.key IS NOT NULL",
-        *columns(sorted(wanted.items())),
+        list(wanted),
+        list(wanted.values()),
     )
     return {row["key"]: row["contact_ids"] for row in rows}, {row["key"] for row in rows if row["suppressed"]}
 
@@ -103,7 +115,7 @@ async def insert_contacts(uow: UnitOfWork, contacts: Sequence[Contact]) -> None:
     await uow.insert(
         "contacts",
         ContactRow._fields,
-        [ContactRow(c.id, c.created_at, to_json(c.profile), c.keys, c.last_lead_id, c.last_lead_at) for c in contacts],
+        [ContactRow(c.id, c.created_at, to_json(c.profile), joined(c.keys), c.last_lead_id, c.last_lead_at) for c in contacts],
     )
 
 
@@ -111,14 +123,13 @@ async def touch_contacts(uow: UnitOfWork, contacts: Sequence[Contact]) -> None:
     """Writes what a new submission changes of contacts whose rows the caller has locked: profile, last lead, more keys."""
     await uow.execute(
         "UPDATE intake.contacts c SET profile = n.profile, last_lead_id = n.lead_id, last_lead_at = n.lead_at "
-        "FROM unnest($1::uuid[], $2::jsonb[], $3::uuid[], $4::timestamptz[]) AS n(id, profile, lead_id, lead_at) WHERE c.id = n.id",
+        "FROM unnest($1::uuid[], $2::json[], $3::uuid[], $4::timestamptz[]) AS n(id, profile, lead_id, lead_at) WHERE c.id = n.id",
         *columns([(c.id, to_json(c.profile), c.last_lead_id, c.last_lead_at) for c in contacts]),
     )
-    if pairs := [(c.id, key) for c in contacts for key in c.fresh_keys]:
+    if fresh := [(c.id, joined(c.fresh_keys)) for c in contacts if c.fresh_keys]:
         await uow.execute(
-            "UPDATE intake.contacts c SET keys = c.keys || n.keys FROM (SELECT id, array_agg(key) AS keys "
-            "FROM unnest($1::uuid[], $2::bytea[]) AS p(id, key) GROUP BY id) AS n WHERE c.id = n.id",
-            *columns(pairs),
+            "UPDATE intake.contacts c SET keys = c.keys || n.keys FROM unnest($1::uuid[], $2::bytea[]) AS n(id, keys) WHERE c.id = n.id",
+            *columns(fresh),
         )
 
 
@@ -127,7 +138,7 @@ async def save_contact(uow: UnitOfWork, contact: Contact) -> None:
     await uow.execute(
         "UPDATE intake.contacts SET profile = $2, keys = $3, last_lead_id = $4, last_lead_at = $5, merged_into = $6, "
         "erased_at = $7 WHERE id = $1",
-        *(contact.id, to_json(contact.profile), contact.keys, contact.last_lead_id, contact.last_lead_at),
+        *(contact.id, to_json(contact.profile), joined(contact.keys), contact.last_lead_id, contact.last_lead_at),
         *(contact.merged_into, contact.erased_at),
     )
 

@@ -114,7 +114,7 @@ async def correct_leads(uow: UnitOfWork, rows: Sequence[CorrectionRow]) -> None:
     """Writes what leads say, read anew; the caller has locked their rows."""
     await uow.execute(
         "UPDATE intake.leads l SET contact = n.contact, facts = n.facts, warnings = n.warnings, changes = n.changes "
-        "FROM unnest($1::uuid[], $2::jsonb[], $3::jsonb[], $4::jsonb[], $5::jsonb[]) AS n(id, contact, facts, warnings, changes) "
+        "FROM unnest($1::uuid[], $2::json[], $3::json[], $4::json[], $5::json[]) AS n(id, contact, facts, warnings, changes) "
         "WHERE l.id = n.id",
         *columns(rows),
     )

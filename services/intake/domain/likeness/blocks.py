@@ -45,31 +45,32 @@ def blocks(profile: Profile) -> tuple[str, ...]:
     given, family = _in_order(profile.name.first.partition(" ")[0], _core(profile.name.last) or _last_in_mailbox(profile))
     first, last = _sound(given), _sound(family)
     mailbox = _joined(profile.email_local)
+    letters, number = _parted(mailbox)
     keys = []
     if last and profile.postcode:
         keys.append(f"place:{last}:{profile.postcode}")
     if len(mailbox) > 3:
-        keys.append(f"mail:{_heard(mailbox)}")
+        # By how it sounds and its digits, which most slips leave; as it is written where it is so short that many sound alike.
+        keys.append(f"mail:{_sound(letters)}:{number}" if len(letters) > 6 else f"mail:{mailbox}")
     if len(profile.phone) > 6:
         keys.append(f"phone:{profile.phone[-8:]}")
     if last and given and profile.city:
         keys.append(f"city:{given[:1]}:{last}:{profile.city}")
-    if last and (company := _joined(profile.company or profile.company_domain.partition(".")[0])):
-        # Alpine Tools, Alpine Tools International and alpine-tools.example begin alike, and with a slip still sound alike.
-        keys.append(f"work:{last}:{_sound(company)[:4]}")
+    if last and (opening := _opening(profile.company or profile.company_domain.partition(".")[0])):
+        keys.append(f"work:{last}:{opening}")
     if first and last:
-        keys += _of_name(profile, f"{first}:{last}" if first < last else f"{last}:{first}", f"{given[0]}:{last}")
+        keys += _of_name(profile, f"{first}:{last}" if first < last else f"{last}:{first}", f"{given[0]}:{last}", number)
     return tuple(keys)
 
 
-def _of_name(profile: Profile, name: str, short: str) -> list[str]:
-    """A slip in an address leaves its digits and its domain, one in a number its beginning or (above) its end.
+def _of_name(profile: Profile, name: str, short: str, number: str) -> list[str]:
+    """A slip in an address leaves its digits (`number`) and its domain, one in a number its beginning or (above) its end.
 
     `short` has of the first name only how it begins, as most of its short forms do.
     """
     keys = []
     if profile.email_local:
-        keys.append(f"slip:{name}:{profile.email_domain}:{_parted(profile.email_local)[1]}")
+        keys.append(f"slip:{name}:{profile.email_domain}:{number}")
     if profile.phone:
         keys.append(f"area:{short}:{profile.phone[:5]}")
     if not (profile.email_local and profile.phone):
@@ -106,14 +107,11 @@ def _last_in_mailbox(profile: Profile) -> str:
     return letters[1:] if profile.work_email and not first else ""
 
 
-def _heard(mailbox: str) -> str:
-    """A mailbox by how it sounds and its digits, which most slips leave; as it is written where it is so short that many sound alike."""
-    letters, number = _parted(mailbox)
-    return f"{_sound(letters)}:{number}" if len(letters) > 6 else mailbox
-
-
 def _parted(mailbox: str) -> tuple[str, str]:
     """What is no digit of a mailbox, and its digits."""
+    letters = mailbox.rstrip(digits)
+    if letters.isalpha() and letters.isascii():  # they stand at the end, or there are none
+        return letters, mailbox[len(letters) :]
     if mailbox.isascii():
         return mailbox.translate(_NO_DIGITS), mailbox.translate(_ONLY_DIGITS)
     return "".join([c for c in mailbox if not c.isdigit()]), "".join([c for c in mailbox if c.isdigit()])
@@ -128,6 +126,12 @@ def _core(last: str) -> str:
     if " " not in last:
         return last
     return max((word for word in last.split() if word not in PARTICLES), key=len, default=last)
+
+
+@lru_cache(maxsize=4096)
+def _opening(company: str) -> str:
+    """Alpine Tools, Alpine Tools International and alpine-tools.example begin alike, and with a slip still sound alike."""
+    return _sound(_joined(company))[:4]
 
 
 @lru_cache(maxsize=4096)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from typing import NamedTuple
 
 from rapidfuzz.distance import OSA
 
@@ -52,8 +53,7 @@ AGREE = (Agreement.SAME, Agreement.VARIANT, Agreement.CLOSE)
 MAY_AGREE = (*AGREE, Agreement.INITIAL)
 
 
-@dataclass(frozen=True, slots=True)
-class PersonName:
+class PersonName(NamedTuple):
     """A name's parts, folded; "" where unknown. `suffix` is jr, sr, ii, iii or iv."""
 
     first: str = ""

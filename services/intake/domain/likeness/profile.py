@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from nameparser import HumanName
 from nameparser.config import CONSTANTS
@@ -58,9 +57,8 @@ _ROMAN_DIGITS = frozenset("ivxlcdm")
 _LAST_LETTER = "\u052f"  # of the Latin, Greek and Cyrillic alphabets, in which the first name is written first
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """What is known of a contact, ready to be compared; "" where unknown.
+class Profile(NamedTuple):
+    """What is known of a contact, ready to be compared; "" where unknown. A tuple: one is made of each lead.
 
     `email_local` is without plus tag, and a role's mailbox (info@) is nobody's address. `phone` is digits with the country's code.
     `street` is without its numbers, which are in `house`. `work_email`: the address is not at a provider that gives one to everybody.

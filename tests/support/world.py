@@ -88,7 +88,7 @@ async def _erased(connection: asyncpg.Connection, service: str) -> set[UUID]:
 
 @contextlib.asynccontextmanager
 async def connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    """A superuser's connection that reads jsonb as data."""
+    """A superuser's connection that reads JSON as data."""
     connection = await asyncpg.connect(dsn, timeout=10)
     try:
         for kept in ("json", "jsonb"):

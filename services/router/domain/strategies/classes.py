@@ -102,6 +102,9 @@ class Classes:
             if self._draft is None or self._draft.members != among:
                 self._draft = self._seed(among)
             held = self._draft
+        elif held.members is not among:  # an equal set, to be found by being the same one from now on, without comparing members
+            held.members = among
+            self._by_members[among] = self._by_members.pop(among)
         return self._up_to_date(held)
 
     def name(self, held: RequirementClass) -> int | str:

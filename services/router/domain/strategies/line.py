@@ -51,7 +51,7 @@ class Line:
         self._places.pop(self._standing_of[agent_id].rank, None)
 
     def refresh(self, ranks: Iterable[int]) -> None:
-        self._moved |= self._places.keys() & ranks
+        self._moved.update(ranks)
 
     def peek(self, now: datetime, *, offered: bool = False) -> UUID | Offer | None:
         self._line_up()
@@ -91,10 +91,10 @@ class Line:
     def _line_up(self) -> None:
         """Places those who changed, where they stand otherwise than they stood."""
         heap, places, ranked = self._heap, self._places, self._ranked
-        moved, self._moved = self._moved, set()
+        moved = places.keys() & self._moved
+        self._moved.clear()
         for rank in moved:
-            known = places.get(rank)
-            if known is not None and known != (place := self.place(ranked[rank])):
+            if (place := self.place(ranked[rank])) != places[rank]:
                 places[rank] = place
                 heappush(heap, place)
         if len(heap) > 2 * len(places) + _SLACK:

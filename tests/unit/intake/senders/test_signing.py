@@ -21,6 +21,7 @@ from services.intake.domain.senders.signing import (
     verify_signature,
     verify_signed_unless_accepted,
 )
+from tests.unit.intake.senders.posted import BOUNDED
 from tests.unit.intake.senders.signed import NOW, SAMPLES, SECRET, STAMP, URL, base64_of, delivery, hex_of
 
 BODY = json.dumps({"name": "Zoë Example", "nested": [1, 2, {"a": "b"}]}, ensure_ascii=False).encode()
@@ -201,7 +202,7 @@ def test_many_signatures_over_a_large_body_are_looked_at_in_a_moment() -> None:
     many = {**sent.headers, "webhook-signature": "v1,x " * 15_000}
     started = time.process_time()
     assert refusal("standard_webhooks", replace(sent, headers=many)) == 403
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < BOUNDED
 
 
 def test_standard_webhooks_signs_the_id_too() -> None:

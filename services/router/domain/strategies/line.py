@@ -75,12 +75,14 @@ class Line:
     def take(self, agent_id: UUID) -> None:
         """Nothing: the standing says it all."""
 
-    give_back = take
+    def give_back(self, agent_id: UUID) -> None:
+        """Nothing, likewise."""
 
     def adjust(self, agent_id: UUID, parts: int) -> None:
         """Nothing: the standing says it all."""
 
-    reweight = adjust
+    def reweight(self, agent_id: UUID, weight: int) -> None:
+        """Nothing, likewise."""
 
     def tally(self, agent_id: UUID) -> tuple[int, int] | None:
         return None

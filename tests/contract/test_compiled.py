@@ -1,0 +1,82 @@
+"""What `deploy/compile.py` makes: the same answers from compiled modules."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "deploy" / "compile.py"
+WHICH = """
+import sys
+import services.router.domain
+print(*(name for name, one in sys.modules.items() if str(getattr(one, "__file__", "")).endswith(".so")))
+"""
+
+
+def load() -> ModuleType:
+    spec = spec_from_file_location("compiling", SCRIPT)
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+
+
+def inheritances() -> Iterator[tuple[str, str, str]]:
+    """Each class of the sources that names another as its parent: the file, itself, and the parent."""
+    for path in [*ROOT.glob("services/**/*.py"), *ROOT.glob("shared/**/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                yield from (
+                    (path.relative_to(ROOT).as_posix(), node.name, base.id) for base in node.bases if isinstance(base, ast.Name)
+                )
+
+
+def test_what_is_compiled_exists_and_all_its_heirs_are_compiled() -> None:
+    """Python refuses a class that inherits from a compiled one, when it is first imported: not where `share` is the only one to need it."""
+    modules = set(load().MODULES)
+    assert [name for name in modules if not (ROOT / name).is_file()] == []
+    classes = {
+        node.name for name in modules for node in ast.walk(ast.parse((ROOT / name).read_text())) if isinstance(node, ast.ClassDef)
+    }
+    left = [(path, name) for path, name, parent in inheritances() if parent in classes and path not in modules]
+    assert left == []
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    refused = run(ROOT, str(SCRIPT), str(tmp_path))
+    assert refused.returncode == 1
+    assert "holds something else" in refused.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_without_a_compiler_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler")
+    refused = run(ROOT, str(SCRIPT), str(tmp_path / "new"))
+    assert refused.returncode == 1
+    assert "install gcc" in refused.stderr
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_compiled_copy_plays_every_scenario_as_the_sources_do(tmp_path: Path) -> None:
+    copy, modules = tmp_path / "copy", load().MODULES
+    made = run(ROOT, str(SCRIPT), str(copy), "--quick")
+    assert made.returncode == 0, made.stderr
+    compiled = set(run(copy, "-c", WHICH).stdout.split())
+    assert {name.removesuffix(".py").replace("/", ".") for name in modules} <= compiled
+    plain, same = (run(folder, "-m", "services", "policy-test", "tests/policies") for folder in (ROOT, copy))
+    assert same.returncode == 0, same.stdout
+    assert same.stdout == plain.stdout

@@ -18,7 +18,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-COPIED = tuple("services shared deploy tests pyproject.toml Makefile README.md docker-compose.yml .dockerignore".split())
+COPIED = (
+    "services",
+    "shared",
+    "deploy",
+    "tests",
+    "pyproject.toml",
+    "Makefile",
+    "README.md",
+    "docker-compose.yml",
+    ".dockerignore",
+)
 """Those of them that are there: the image has fewer."""
 MARK = ".compiled"
 """A file of this name is in what this made, and may make anew."""
@@ -39,7 +49,7 @@ MODULES = tuple(
 
 def copy(target: Path) -> None:
     """A fresh checkout of these sources, with the environment of this one. Raises FileExistsError where something else is."""
-    if target == ROOT or target.exists() and any(target.iterdir()) and not (target / MARK).is_file():
+    if target == ROOT or (target.exists() and any(target.iterdir()) and not (target / MARK).is_file()):
         raise FileExistsError(f"{target} holds something else; name a directory that is empty or not there")
     target.mkdir(parents=True, exist_ok=True)
     (target / MARK).touch()

@@ -1,4 +1,4 @@
-"""A copy of Handoff in which the pure code that every decision takes is compiled to C: the same sources, the same answers, sooner.
+"""A copy of Handoff in which the pure code of leads and of decisions is compiled to C: the same sources, the same answers, sooner.
 
     python deploy/compile.py DIRECTORY [--quick]
 
@@ -39,12 +39,17 @@ ROUTER = """
     state/folds state/seats strategies/claim strategies/classes strategies/fewest strategies/in_turn strategies/least_open strategies/line
     strategies/most_spare strategies/requirement_class strategies/share strategies/standings strategies/turns
 """
+INTAKE = """
+    facts identity likeness/blocks likeness/evidence likeness/mailboxes likeness/memory likeness/names likeness/profile likeness/spelling
+    likeness/weigh mapping normal quality/amounts quality/domains quality/mail quality/names quality/notes quality/origin quality/phone
+    quality/places quality/plans quality/text recognition spellings
+"""
 MODULES = tuple(
     f"{folder}/{name}.py"
-    for folder, names in (("shared/rules", RULES), ("services/router/domain", ROUTER))
+    for folder, names in (("shared/rules", RULES), ("services/router/domain", ROUTER), ("services/intake/domain", INTAKE))
     for name in names.split()
 )
-"""What a decision spends its time in. Classes that others inherit from are here only with all of their heirs."""
+"""What leads and decisions spend their time in. Classes that others inherit from are here only with all of their heirs."""
 
 
 def copy(target: Path) -> None:

@@ -16,8 +16,18 @@ ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "deploy" / "compile.py"
 WHICH = """
 import sys
-import services.router.domain
+import services.router.domain, services.intake.domain.recognition
 print(*(name for name, one in sys.modules.items() if str(getattr(one, "__file__", "")).endswith(".so")))
+"""
+
+RECOGNISED = """
+from random import Random
+from tests.eval.dedup.people import ROUGH, settle
+from tests.eval.dedup.play import normal, play
+from tests.eval.dedup.submissions import submissions
+random = Random(1)
+sent = submissions(random, ROUGH, settle(random, ROUGH, count=300))
+print(*map(normal, sent), play(sent), sep="\\n")
 """
 
 
@@ -71,12 +81,27 @@ def test_without_a_compiler_it_says_what_to_install(tmp_path: Path, monkeypatch:
     assert not (tmp_path / "new").exists()
 
 
-def test_the_compiled_copy_plays_every_scenario_as_the_sources_do(tmp_path: Path) -> None:
-    copy, modules = tmp_path / "copy", load().MODULES
-    made = run(ROOT, str(SCRIPT), str(copy), "--quick")
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("compiled") / "copy"
+    made = run(ROOT, str(SCRIPT), str(folder), "--quick")
     assert made.returncode == 0, made.stderr
+    return folder
+
+
+def test_what_is_to_be_compiled_is_what_the_copy_runs(copy: Path) -> None:
     compiled = set(run(copy, "-c", WHICH).stdout.split())
-    assert {name.removesuffix(".py").replace("/", ".") for name in modules} <= compiled
+    assert {name.removesuffix(".py").replace("/", ".") for name in load().MODULES} <= compiled
+
+
+def test_the_compiled_copy_plays_every_scenario_as_the_sources_do(copy: Path) -> None:
     plain, same = (run(folder, "-m", "services", "policy-test", "tests/policies") for folder in (ROOT, copy))
     assert same.returncode == 0, same.stdout
+    assert same.stdout == plain.stdout
+
+
+def test_the_compiled_copy_cleans_and_recognises_as_the_sources_do(copy: Path) -> None:
+    plain, same = (run(folder, "-c", RECOGNISED) for folder in (ROOT, copy))
+    assert same.returncode == 0, same.stderr
+    assert len(same.stdout.splitlines()) > 500
     assert same.stdout == plain.stdout

@@ -174,4 +174,4 @@ def storable_text(value: str) -> str:
     """The text with U+FFFD for each NUL and each half of a surrogate pair."""
     if "\0" not in value and (value.isascii() or value.isprintable()):
         return value
-    return "".join("\ufffd" if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in value)
+    return "".join("\ufffd" if c == "\0" or 0xD800 <= ord(c) <= 0xDFFF else c for c in value)

@@ -58,7 +58,7 @@ def play(submissions: Iterable[Submission], *, threshold: float = THRESHOLD, fuz
     book = _Book(threshold)
     made: list[Contact | None] = []
     for submission in submissions:
-        lead = _normal(submission)
+        lead = normal(submission)
         contact = book.receive(lead) if lead else None
         if contact and fuzzy:
             book.weigh(contact)
@@ -68,8 +68,8 @@ def play(submissions: Iterable[Submission], *, threshold: float = THRESHOLD, fuz
     return book.played
 
 
-def _normal(submission: Submission) -> NormalLead | None:
-    """The one place that knows how intake brings a lead into normal form."""
+def normal(submission: Submission) -> NormalLead | None:
+    """The one place that knows how intake brings a lead into normal form. None for one that is refused as unreachable."""
     region = submission.fields.get("country")
     try:
         return normalise(submission.fields, {}, source=submission.channel, region=region, defaults={}, fact_keys=())

@@ -60,7 +60,9 @@ class PersonName(NamedTuple):
     last: str = ""
     suffix: str = ""
 
-    def __bool__(self) -> bool:
+    @property
+    def is_known(self) -> bool:
+        """Either name is. Not `__bool__`, which mypyc does not ask: to it every tuple of so many is true."""
         return bool(self.first or self.last)
 
 

@@ -191,7 +191,7 @@ def _weigh_phone(a: Profile, b: Profile) -> Evidence | None:
     if not a.phone or not b.phone:
         return None
     if a.phone == b.phone:
-        bare = not (a.name and b.name) and not (a.email_local and b.email_local)
+        bare = not (a.name.is_known and b.name.is_known) and not (a.email_local and b.email_local)
         return Evidence("phone", "same, and one side gave no name", 25.0) if bare else Evidence("phone", "same", 20.0)
     if min(len(a.phone), len(b.phone)) > 7 and OSA.distance(a.phone, b.phone, score_cutoff=1) == 1:
         return Evidence("phone", "one digit away", 11.0)

@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -50,6 +51,15 @@ MODULES = tuple(
     for name in names.split()
 )
 """What leads and decisions spend their time in. Classes that others inherit from are here only with all of their heirs."""
+
+
+def lacking() -> str | None:
+    """What is missing here to compile, and how to have it; None where nothing is."""
+    if not shutil.which(os.environ.get("CC", "cc")):
+        return "no C compiler: install gcc (Debian: apt-get install gcc libc6-dev), or name one in CC"
+    if not Path(sysconfig.get_paths()["include"], "Python.h").is_file():
+        return "no Python.h: install the headers of this Python (Debian: apt-get install python3-dev)"
+    return None
 
 
 def copy(target: Path) -> None:
@@ -93,8 +103,8 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.built:
         return build(MODULES, optimise=0 if asked.quick else 2)
-    if not shutil.which(os.environ.get("CC", "cc")):
-        sys.exit("no C compiler: install gcc (Debian: apt-get install gcc libc6-dev), or name one in CC")
+    if missing := lacking():
+        sys.exit(missing)
     target = asked.directory.resolve()
     try:
         copy(target)

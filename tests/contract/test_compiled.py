@@ -20,6 +20,8 @@ import services.router.domain, services.intake.domain.recognition
 print(*(name for name, one in sys.modules.items() if str(getattr(one, "__file__", "")).endswith(".so")))
 """
 
+ONCE = pytest.mark.xdist_group("compiled")  # a worker: making the copy takes most of a minute
+
 RECOGNISED = """
 from random import Random
 from tests.eval.dedup.people import ROUGH, settle
@@ -95,23 +97,28 @@ def test_without_a_compiler_it_says_what_to_install(tmp_path: Path, monkeypatch:
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if missing := load().lacking():
+        pytest.skip(missing)
     folder = tmp_path_factory.mktemp("compiled") / "copy"
     made = run(ROOT, str(SCRIPT), str(folder), "--quick")
     assert made.returncode == 0, made.stderr
     return folder
 
 
+@ONCE
 def test_what_is_to_be_compiled_is_what_the_copy_runs(copy: Path) -> None:
     compiled = set(run(copy, "-c", WHICH).stdout.split())
     assert {name.removesuffix(".py").replace("/", ".") for name in load().MODULES} <= compiled
 
 
+@ONCE
 def test_the_compiled_copy_plays_every_scenario_as_the_sources_do(copy: Path) -> None:
     plain, same = (run(folder, "-m", "services", "policy-test", "tests/policies") for folder in (ROOT, copy))
     assert same.returncode == 0, same.stdout
     assert same.stdout == plain.stdout
 
 
+@ONCE
 def test_the_compiled_copy_cleans_and_recognises_as_the_sources_do(copy: Path) -> None:
     plain, same = (run(folder, "-c", RECOGNISED) for folder in (ROOT, copy))
     assert same.returncode == 0, same.stderr

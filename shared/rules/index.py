@@ -26,7 +26,7 @@ class RuleSet:
     def __init__(self, rules: Sequence[Rule], definitions: Definitions | None = None) -> None:
         self.rules = tuple(rules)
         self._definitions = definitions
-        self._all = bits(range(len(self.rules)))
+        self._all = (1 << len(self.rules)) - 1
         kinds = _kinds(self.rules, definitions)
         defined = set(definitions.rules) if definitions else set()
         self._read = reader(Vocabulary(kinds), kinds.keys() - defined)

@@ -48,7 +48,7 @@ class Table:
 
 def tables(rules: Sequence[Rule], kinds: Mapping[str, Kind]) -> Iterator[Table]:
     """One for each fact that is compared, first those that most rules compare: they leave the fewest."""
-    every = bits(range(len(rules)))
+    every = (1 << len(rules)) - 1
     compared: dict[str, dict[Callable[[Compared, int], tuple[Known, Select]], Compared]] = defaultdict(lambda: defaultdict(list))
     for place, rule in enumerate(rules):
         for conjunct in rule.conjuncts:

@@ -64,8 +64,11 @@ def lacking() -> str | None:
 
 def copy(target: Path) -> None:
     """A fresh checkout of these sources, with the environment of this one. Raises FileExistsError where something else is."""
-    if target == ROOT or (target.exists() and any(target.iterdir()) and not (target / MARK).is_file()):
-        raise FileExistsError(f"{target} holds something else; name a directory that is empty or not there")
+    within = [ROOT / name for name in COPIED if target.is_relative_to(ROOT / name)]  # it would be copied into itself
+    if target == ROOT or within or (target.exists() and any(target.iterdir()) and not (target / MARK).is_file()):
+        raise FileExistsError(
+            f"{target} holds something else, or is within the sources; name a directory that is empty or not there"
+        )
     target.mkdir(parents=True, exist_ok=True)
     (target / MARK).touch()
     for name in COPIED:

@@ -44,7 +44,7 @@ from services.router.domain import (
 )
 from services.router.domain.policy import Strategy, StrategyKind
 
-deterministic = settings(derandomize=True, deadline=None, max_examples=60)
+deterministic = settings(derandomize=True, deadline=None, max_examples=80)
 
 KINDS = [StrategyKind.ROTATION, *(kind for kind in StrategyKind if kind is not StrategyKind.CLAIM)]
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "America/Havana", "Asia/Beirut", "Pacific/Kiritimati", "Pacific/Honolulu"]

@@ -33,7 +33,12 @@ def add_platform_tables(metadata: MetaData, *, version: int = 2) -> None:
 
 def _add_inbox_and_outbox(metadata: MetaData) -> None:
     Table("inbox", metadata, Column("event_id", Uuid, primary_key=True), postgresql_partition_by="RANGE (event_id)")
-    Table(
+    outbox_of(metadata)
+
+
+def outbox_of(metadata: MetaData) -> Table:
+    """The outbox of the schema that the metadata describes."""
+    return Table(
         "outbox",
         metadata,
         Column("id", BigInteger, Identity(always=True), primary_key=True),

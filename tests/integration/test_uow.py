@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 from uuid import UUID
 
 import asyncpg
 import httpx
 import pytest
+from asyncpg.connection import LoggedQuery
 from fastapi import APIRouter, Depends
+from sqlalchemy import ARRAY, Column, Integer, MetaData, Table, Text, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.auth import Tokens
 from shared.consumer import Subscriptions
@@ -310,6 +313,81 @@ async def test_work_that_fails_or_is_cancelled_while_rows_are_under_way_leaves_n
     async with database.begin() as uow:
         uow.send("probe", ("lead_id",), probes(1))
     assert await count(admin) == 1
+
+
+# -- Rows that are added together ---------------------------------------------------------------------------------------------
+
+PROBE = Table("probe", MetaData(schema="scoring"), Column("lead_id", Uuid), Column("sequence", Integer), Column("note", JSONB))
+LISTS = Table("lists", MetaData(schema="scoring"), Column("ids", ARRAY(Uuid)), Column("of", Text))
+
+
+@pytest.fixture
+async def lists(database: Database) -> None:
+    async with database.begin() as uow:
+        await uow.execute("CREATE TABLE scoring.lists (ids uuid[], of text)")
+
+
+@pytest.mark.usefixtures("lists")
+async def test_rows_that_were_added_are_seen_by_what_is_asked_next(database: Database) -> None:
+    leads, few = [row[0] for row in probes(3)], ids.uuid7()
+    async with database.begin() as uow:
+        uow.add(PROBE, ("lead_id", "note"), [(leads[0], '{"a": [1]}'), (leads[1], "null")])
+        uow.add(LISTS, ("ids", "of"), [(leads, "three"), ([], "none"), ([few], None)])
+        uow.add(PROBE, ("lead_id", "note"), [(leads[2], "[]")])
+        uow.add(PROBE, ("sequence",), [])
+        stored = [tuple(row) for row in await uow.fetch("SELECT lead_id, sequence, note FROM scoring.probe ORDER BY n")]
+        assert stored == [(leads[0], None, {"a": [1]}), (leads[1], None, None), (leads[2], None, [])]
+        kept = [tuple(row) for row in await uow.fetch("SELECT ids, of FROM scoring.lists")]
+        assert kept == [(leads, "three"), ([], "none"), ([few], None)]
+
+
+@pytest.mark.usefixtures("lists")
+async def test_all_that_was_added_goes_with_the_events_in_one_statement(database: Database, admin: asyncpg.Connection) -> None:
+    said: list[str] = []
+
+    async def work(note: Callable[[LoggedQuery], None]) -> None:
+        async with database.begin() as uow:
+            uow._driver.add_query_logger(note)
+            uow.add(PROBE, ("lead_id",), probes(2))
+            uow.add(LISTS, ("of",), [("one",)])
+            uow.emit(scored(ids.uuid7()), sequence=1, cause=CAUSE)
+        await asyncio.sleep(0)  # the driver tells it with the next turn of the loop
+
+    await work(lambda _: None)  # the driver asks once what the statement's types are
+    await work(lambda query: said.append(query.query))
+    assert [query.split(" ")[0] for query in said] == ["WITH", "COMMIT"]
+    assert [await count(admin, f"scoring.{table}") for table in ("probe", "lists", "outbox")] == [4, 2, 2]
+
+
+async def test_rows_that_cannot_be_added_fail_the_work(database: Database, admin: asyncpg.Connection) -> None:
+    await admin.execute("CREATE UNIQUE INDEX ON scoring.probe (lead_id)")
+    twice = probes(1) * 2
+    done: list[str] = []
+
+    async def work(*, asks: bool) -> None:
+        async with database.begin() as uow:
+            uow.after_commit(lambda: done.append("after"))
+            uow.add(PROBE, ("lead_id",), twice)
+            uow.emit(scored(ids.uuid7()), sequence=1, cause=CAUSE)
+            if asks:
+                await uow.execute("SELECT 1")
+                done.append("asked")
+
+    for asks in (True, False):
+        with pytest.raises(Permanent, match="duplicate key"):
+            await work(asks=asks)
+    assert (done, await count(admin), await count(admin, "scoring.outbox")) == ([], 0, 0)
+
+
+async def test_what_was_added_goes_where_the_work_fails(database: Database, admin: asyncpg.Connection) -> None:
+    async def work() -> None:
+        async with database.begin() as uow:
+            uow.add(PROBE, ("lead_id",), probes(1))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await work()
+    assert await count(admin) == 0
 
 
 # -- Over HTTP -----------------------------------------------------------------------------------------------------------------

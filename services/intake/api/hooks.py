@@ -37,7 +37,7 @@ from services.intake.handlers.limits import RateLimits
 from services.intake.handlers.receive import Submission
 from services.intake.handlers.sources import hash_token, open_secrets
 from services.intake.store import sources
-from services.intake.store.deliveries import insert_deliveries
+from services.intake.store.deliveries import add_deliveries
 from services.intake.store.sources import Source
 from shared.db.answers import Answer
 from shared.db.uow import Database
@@ -221,15 +221,15 @@ async def _keep(request: Request, call: Call, result: Result) -> Response:
     database: Database = request.app.state.database
     async with database.begin() as uow:
         row = row_of(call.delivery, call.source, id=uow.clock.uuid7(), state=result.status)
-        await insert_deliveries(uow, [row._replace(reason=result.slug, detail=result.detail)])
-        await tally(uow, call.source, [result])
+        add_deliveries(uow, [row._replace(reason=result.slug, detail=result.detail)])
+        tally(uow, call.source, [result])
     return _told(call.answer([result]))
 
 
 async def _count(request: Request, call: Call, result: Result) -> None:
     database: Database = request.app.state.database
     async with database.begin() as uow:
-        await tally(uow, call.source, [result])
+        tally(uow, call.source, [result])
 
 
 def _refused(forged: Forged) -> Refused:

@@ -92,7 +92,7 @@ async def take_delivery(
 ) -> list[Result]:
     """Takes what a delivery says and keeps it beside what became of it. What became of each notice, in order."""
     results = await take_notices(notices, source, sender, uow, cause=cause, delivery_id=row.id)
-    await store.insert_deliveries(uow, [settled(row, results)])
+    store.add_deliveries(uow, [settled(row, results)])
     if repeated := repetitions(row, results):
         await store.insert_repetitions(uow, repeated)
     return results
@@ -110,7 +110,7 @@ async def take_notices(
         if not isinstance(notice, SentLead):
             results[n] = await _take_other(notice, source, uow, cause=cause, delivery_id=delivery_id)
     others = [results[n] for n, notice in enumerate(notices) if not isinstance(notice, SentLead)]
-    await tally(uow, source, others)
+    tally(uow, source, others)
     return [results[n] for n in range(len(notices))]
 
 
@@ -150,11 +150,11 @@ async def _record(happening: Happening, source: Source, uow: UnitOfWork, *, caus
     return Result(became.get(recorded.status, Status.DONE), recorded.lead_id)
 
 
-async def tally(uow: UnitOfWork, source: Source, results: Sequence[Result]) -> None:
+def tally(uow: UnitOfWork, source: Source, results: Sequence[Result]) -> None:
     """Counts what became of deliveries that were no leads, or none that could be read."""
     counts = Counter((result.status.value, result.slug or "") for result in results)
     if counts:
-        await sources.add_tallies(uow, [TallyRow(source.id, uow.now, outcome, slug, n) for (outcome, slug), n in counts.items()])
+        sources.add_tallies(uow, [TallyRow(source.id, uow.now, outcome, slug, n) for (outcome, slug), n in counts.items()])
 
 
 async def take_fetched(source_id: UUID, notices: Sequence[Notice], uow: UnitOfWork, *, delivery_id: UUID | None) -> list[Result]:
@@ -183,7 +183,7 @@ async def read_again(
         notices = sender.parse(delivery_of(stored), connection)
     except Malformed as error:
         results = [Result(Status.REJECTED, slug="malformed", detail=str(error), http=error.status)]
-        await tally(uow, source, results)
+        tally(uow, source, results)
     else:
         results = await _take_again(stored, notices, source, sender, uow, cause=cause)
     if stored.state not in WAS_A_LEAD:

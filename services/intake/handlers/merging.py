@@ -235,7 +235,7 @@ async def _part(
     await contacts.save_contact(uow, winner)
     await contacts.save_contact(uow, loser)
     await matches.drop_blocks(uow, [winner.id])
-    await contacts.queue_for_weighing(uow, [(c.id, c.last_lead_id) for c in (winner, loser) if c.last_lead_id])
+    contacts.queue_for_weighing(uow, [(c.id, c.last_lead_id) for c in (winner, loser) if c.last_lead_id])
 
 
 def _snapshot(contact: Contact) -> dict[str, Any]:

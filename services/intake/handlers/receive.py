@@ -12,7 +12,7 @@ from uuid import UUID
 from services.intake.domain.senders.shape import Result, Status
 from services.intake.handlers.drafts import Entry, Item
 from services.intake.handlers.reception import receive_entries
-from services.intake.store.deliveries import DeliveryRow, insert_deliveries, insert_repetitions
+from services.intake.store.deliveries import DeliveryRow, add_deliveries, insert_repetitions
 from shared.contracts.envelope import Cause
 from shared.db import answers
 from shared.db.answers import Answer, Key
@@ -89,7 +89,7 @@ async def _receive_fresh(uow: UnitOfWork, submissions: Sequence[Submission]) -> 
     shares = [[next(taken) for _ in submission.items] for submission in submissions]
     kept = [settled(s.delivery, share) for s, share in zip(submissions, shares, strict=True) if s.delivery]
     if kept:
-        await insert_deliveries(uow, kept)
+        add_deliveries(uow, kept)
     repeated = [row for s, share in zip(submissions, shares, strict=True) if s.delivery for row in repetitions(s.delivery, share)]
     if repeated:
         await insert_repetitions(uow, repeated)

@@ -43,7 +43,7 @@ async def receive_entries(entries: Sequence[Entry], uow: UnitOfWork) -> list[Res
     reception = await Reception.open(uow, [draft for draft in drafts if isinstance(draft, Draft)])
     results = [draft if isinstance(draft, Result) else reception.receive(draft) for draft in drafts]
     await reception.write()
-    await _tally(uow, entries, known, results)
+    _tally(uow, entries, known, results)
     return results
 
 
@@ -216,15 +216,15 @@ class Reception:
             await activities.attach(uow, self._visitors, self._sequences)
         await self._people.write(uow)
         if self._made:
-            await leads.insert_leads(uow, [self._row(made) for made in self._made])
+            leads.add_leads(uow, [self._row(made) for made in self._made])
         if moved := {id: n for id, n in self._sequences.items() if self._before.get(id, n) != n}:
             await leads.advance_sequences(uow, moved)
         if self._corrections:
             await leads.correct_leads(uow, self._corrections)
         if self._touches:
-            await leads.insert_touches(uow, self._touches)
+            leads.add_touches(uow, self._touches)
         if self._consents:
-            await leads.insert_consents(uow, self._consents)
+            leads.add_consents(uow, self._consents)
         if self._claimed:
             free = [key for key in self._claimed if key not in self._external and key not in self._seen]
             await leads.settle_external_ids(uow, self._external, free=free)
@@ -264,7 +264,7 @@ def _consent(consent: Consent, now: datetime) -> events.Consent:
 # -- Tallies -------------------------------------------------------------------------------------------------------------------------
 
 
-async def _tally(uow: UnitOfWork, entries: Sequence[Entry], known: Mapping[str, Rules], results: Sequence[Result]) -> None:
+def _tally(uow: UnitOfWork, entries: Sequence[Entry], known: Mapping[str, Rules], results: Sequence[Result]) -> None:
     """Counts what became of the leads, a row for each source and way of ending."""
     counts: Counter[tuple[str, str, str]] = Counter()
     lags: dict[tuple[str, str, str], float] = {}
@@ -281,4 +281,4 @@ async def _tally(uow: UnitOfWork, entries: Sequence[Entry], known: Mapping[str, 
             TallyRow(known[name].source.id, uow.now, outcome, slug, n, lags.get((name, outcome, slug)))
             for (name, outcome, slug), n in counts.items()
         ]
-        await sources.add_tallies(uow, rows)
+        sources.add_tallies(uow, rows)

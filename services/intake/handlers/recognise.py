@@ -106,14 +106,14 @@ class People:
     async def write(self, uow: UnitOfWork) -> None:
         made = [contact for contact in self._changed.values() if not contact.known]
         if made:
-            await store.insert_contacts(uow, made)
+            store.add_contacts(uow, made)
         if changed := [contact for contact in self._changed.values() if contact.known]:
             await store.touch_contacts(uow, changed)
         # Also those that point at a contact which was not made, because its lead was refused after all.
         if moved := {key: ids for key, ids in self._pointing.items() if ids != self._claimed[key]}:
             await store.point_identifiers(uow, moved)
         if self.unweighed:
-            await store.queue_for_weighing(uow, list(self.unweighed.items()))
+            store.queue_for_weighing(uow, list(self.unweighed.items()))
 
 
 def _known(contact: Contact) -> Known:

@@ -221,7 +221,7 @@ async def merge_next(uow: UnitOfWork) -> bool:
     merged = await merge_contacts(loser.id, winner.id, uow, Grounds(BY, cause, verdict.score, evidence))
     await matches.weigh_match(uow, match["id"], *_said(verdict), "merged", by=BY)
     if lead_id := merged.into or next(iter(merged.moved_leads), None):
-        await contacts.queue_for_weighing(uow, [(winner.id, lead_id)])  # of whom more is known now
+        contacts.queue_for_weighing(uow, [(winner.id, lead_id)])  # of whom more is known now
     return True
 
 

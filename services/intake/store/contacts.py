@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from services.intake import tables
 from services.intake.domain.identity import KEY
 from shared.db.uow import Row, UnitOfWork, columns, to_json
 
@@ -111,9 +112,9 @@ async def point_identifiers(uow: UnitOfWork, contacts_of: Mapping[bytes, Sequenc
         )
 
 
-async def insert_contacts(uow: UnitOfWork, contacts: Sequence[Contact]) -> None:
-    await uow.insert(
-        "contacts",
+def add_contacts(uow: UnitOfWork, contacts: Sequence[Contact]) -> None:
+    uow.add(
+        tables.contacts,
         ContactRow._fields,
         [ContactRow(c.id, c.created_at, to_json(c.profile), joined(c.keys), c.last_lead_id, c.last_lead_at) for c in contacts],
     )
@@ -153,11 +154,10 @@ async def get_contact(uow: UnitOfWork, id: UUID) -> Contact | None:
     return contact_of(row) if row else None
 
 
-async def queue_for_weighing(uow: UnitOfWork, rows: Sequence[tuple[UUID, UUID]]) -> None:
+def queue_for_weighing(uow: UnitOfWork, rows: Sequence[tuple[UUID, UUID]]) -> None:
     """Contacts, each with its lead, whose fuzzy evidence is to be weighed: a row a transaction, not a contact, for it goes again soon."""
-    for first in range(0, len(rows), WEIGHED_TOGETHER):
-        some = rows[first : first + WEIGHED_TOGETHER]
-        await uow.execute("INSERT INTO intake.unweighed (contact_ids, lead_ids) VALUES ($1, $2)", *columns(some))
+    together = [columns(rows[first : first + WEIGHED_TOGETHER]) for first in range(0, len(rows), WEIGHED_TOGETHER)]
+    uow.add(tables.unweighed, ("contact_ids", "lead_ids"), together)
 
 
 async def last_leads(uow: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, UUID]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from services.intake import tables
 from shared.db.uow import Row, UnitOfWork, columns
 
 
@@ -43,8 +44,8 @@ class StoredDelivery:
 COLUMNS = "id, source_id, received_at, method, url, headers, body, state, reason, detail"
 
 
-async def insert_deliveries(uow: UnitOfWork, rows: Sequence[DeliveryRow]) -> None:
-    await uow.insert("deliveries", DeliveryRow._fields, rows)
+def add_deliveries(uow: UnitOfWork, rows: Sequence[DeliveryRow]) -> None:
+    uow.add(tables.deliveries, DeliveryRow._fields, rows)
 
 
 async def insert_repetitions(uow: UnitOfWork, rows: Sequence[tuple[UUID, UUID]]) -> None:

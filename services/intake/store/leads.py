@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from services.intake import tables
 from shared.db.uow import UnitOfWork, columns
 
 
@@ -68,16 +69,16 @@ class Seen:
     seen_at: datetime
 
 
-async def insert_leads(uow: UnitOfWork, rows: Sequence[LeadRow]) -> None:
-    await uow.insert("leads", LeadRow._fields, rows)
+def add_leads(uow: UnitOfWork, rows: Sequence[LeadRow]) -> None:
+    uow.add(tables.leads, LeadRow._fields, rows)
 
 
-async def insert_touches(uow: UnitOfWork, rows: Sequence[TouchRow]) -> None:
-    await uow.insert("touches", TouchRow._fields, rows)
+def add_touches(uow: UnitOfWork, rows: Sequence[TouchRow]) -> None:
+    uow.add(tables.touches, TouchRow._fields, rows)
 
 
-async def insert_consents(uow: UnitOfWork, rows: Sequence[ConsentRow]) -> None:
-    await uow.insert("consents", ConsentRow._fields, rows)
+def add_consents(uow: UnitOfWork, rows: Sequence[ConsentRow]) -> None:
+    uow.add(tables.consents, ConsentRow._fields, rows)
 
 
 async def lock_sequences(uow: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, int]:

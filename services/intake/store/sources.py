@@ -10,8 +10,8 @@ from uuid import UUID
 
 from sqlalchemy import select, update
 
-from services.intake.tables import sources
-from shared.db.uow import Row, UnitOfWork, columns, to_json
+from services.intake.tables import sources, tallies
+from shared.db.uow import Row, UnitOfWork, to_json
 
 
 @dataclass(frozen=True)
@@ -105,13 +105,8 @@ async def update_source(uow: UnitOfWork, id: UUID, values: dict[str, Any]) -> So
 # -- Tallies: a row a commit, so that no commit waits for another's counter; folded by the hour later -----------------------------
 
 
-async def add_tallies(uow: UnitOfWork, rows: Sequence[TallyRow]) -> None:
-    # Nearly always one row, for which COPY is the longer way.
-    await uow.execute(
-        "INSERT INTO intake.tallies (source_id, at, outcome, reason, count, lag) "
-        "SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::int[], $6::real[])",
-        *columns(rows),
-    )
+def add_tallies(uow: UnitOfWork, rows: Sequence[TallyRow]) -> None:
+    uow.add(tallies, ("source_id", "at", "outcome", "reason", "count", "lag"), rows)
 
 
 async def fold_tallies(uow: UnitOfWork, *, before: datetime) -> None:

@@ -1,5 +1,6 @@
-"""Group commit: what arrived while the last commit ran is written together in the next.
+"""Group commit: what arrived while the last commits ran is written together in the next.
 
+Two groups are under way at once: one is made ready while the database works on the other, as replicas do beside each other.
 A request waits for the commit that holds it, so an accepted lead is durable; many requests share one. A client that goes away
 changes nothing for the others. When a group fails for a reason of its own, it is done again one by one, and only the guilty one fails.
 """
@@ -20,7 +21,8 @@ from shared.db.uow import Database
 from shared.errors import OutcomeUnknown, Refused, Transient, unavailable
 from shared.telemetry import logger
 
-JOINING = 0.003  # seconds that others have to join a group, as commit_delay in PostgreSQL,
+WRITERS = 2  # groups under way at once
+JOINING = 0.001  # seconds that others have to join a group, as commit_delay in PostgreSQL,
 SIBLINGS = 5  # where the last one held so many submissions, as its commit_siblings: a commit costs as much as many leads
 PROBE = 1.0  # seconds between looks whether the database is back
 RECENT = 0.5  # seconds over which the writer says how busy it is
@@ -43,7 +45,7 @@ class _Waiting:
 
 
 class GroupWriter:
-    """The one writer of leads in a process. `bound` submissions may wait; a group holds up to `group` leads."""
+    """Writes the leads of a process. `bound` submissions may wait; a group holds up to `group` leads."""
 
     def __init__(self, database: Database, outbox_full: Callable[[], bool], *, bound: int, group: int) -> None:
         self._database = database
@@ -55,8 +57,9 @@ class GroupWriter:
         self._stopping = False
         self._fault: str | None = None
         self._crowded = False
-        self._busy = 0.0
-        self._idle_since = database.clock.monotonic()
+        self._under_way = 0
+        self._busy = 0.0  # at the moment that follows
+        self._counted_at = database.clock.monotonic()
 
     async def submit(self, submission: Submission) -> Answer:
         """Waits until the submission is durable. Raises Refused: what the sender must change, or 503 for what they must send again."""
@@ -73,13 +76,16 @@ class GroupWriter:
         return result
 
     async def run(self) -> None:
+        await asyncio.gather(*(self._keep_writing() for _ in range(WRITERS)))
+
+    async def _keep_writing(self) -> None:
         while True:
             await self._next()
             if group := self._take():
                 self._crowded = len(group) >= SIBLINGS
-                began = self._database.clock.monotonic()
+                self._count(1)
                 await self._write(group)
-                self._note_busy(began)
+                self._count(-1)
             elif self._stopping:
                 return
             elif self._fault:
@@ -95,14 +101,13 @@ class GroupWriter:
 
     def busy(self) -> float:
         """The part of the last moments, 0 to 1, in which a group was being written: who can wait should, where it is large."""
-        idle = self._database.clock.monotonic() - self._idle_since
-        return self._busy * exp(-max(idle, 0.0) / RECENT)
+        # An average in which what was RECENT seconds ago counts for a third.
+        before = exp(-(self._database.clock.monotonic() - self._counted_at) / RECENT)
+        return self._busy * before + (1 - before if self._under_way else 0.0)
 
-    def _note_busy(self, began: float) -> None:
-        """An average in which what was RECENT seconds ago counts for a third."""
-        ended = self._database.clock.monotonic()
-        self._busy = 1 - (1 - self._busy * exp(-(began - self._idle_since) / RECENT)) * exp(-(ended - began) / RECENT)
-        self._idle_since = ended
+    def _count(self, groups: int) -> None:
+        self._busy, self._counted_at = self.busy(), self._database.clock.monotonic()
+        self._under_way += groups
 
     async def _next(self) -> None:
         if not self._queue and not self._stopping:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from math import exp
 from typing import Any, cast
 
 import pytest
 
 from services.intake.handlers.receive import Submission
 from services.intake.loops import group
-from services.intake.loops.group import SIBLINGS, GroupWriter
-from shared.clock import SystemClock
+from services.intake.loops.group import RECENT, SIBLINGS, GroupWriter
 from shared.contracts.envelope import Cause
 from shared.db.answers import Answer
 from shared.db.uow import Database
@@ -20,12 +20,23 @@ from shared.db.uow import Database
 ONE = Submission([cast(Any, None)], Cause("a request", ""), lambda results: Answer(202, b""))
 
 
+class StillClock:
+    """Goes on when it is told to."""
+
+    seconds = 0.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
 class Books:
     """A database that takes anything, and how many submissions each of its groups held."""
 
     def __init__(self) -> None:
-        self.clock = SystemClock()
+        self.clock = StillClock()
         self.groups: list[int] = []
+        self.open = asyncio.Event()  # is what comes stored?
+        self.open.set()
 
     @contextlib.asynccontextmanager
     async def begin(self) -> AsyncIterator[None]:
@@ -33,6 +44,7 @@ class Books:
 
     async def receive(self, submissions: Sequence[Submission], uow: None) -> list[Answer]:
         self.groups.append(len(submissions))
+        await self.open.wait()
         return [Answer(202, b"") for _ in submissions]
 
 
@@ -71,3 +83,39 @@ async def test_who_comes_with_few_waits_for_nobody(writer: GroupWriter, books: B
 async def test_a_group_holds_no_more_than_it_may(writer: GroupWriter, books: Books) -> None:
     await asyncio.gather(*(writer.submit(ONE) for _ in range(25)))
     assert books.groups == [10, 10, 5]
+
+
+async def turns() -> None:
+    """Turns of the loop, in which whoever can go on does."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_a_group_is_written_while_another_is_under_way_and_no_third(writer: GroupWriter, books: Books) -> None:
+    books.open.clear()
+    waiting = []
+    for _ in range(3):
+        waiting.append(asyncio.create_task(writer.submit(ONE)))
+        await turns()
+    assert books.groups == [1, 1]
+    books.open.set()
+    await asyncio.gather(*waiting)
+    assert books.groups == [1, 1, 1]
+
+
+async def test_how_busy_it_is_follows_from_when_anything_was_under_way(writer: GroupWriter, books: Books) -> None:
+    books.clock.seconds = 100.0
+    assert writer.busy() == 0.0
+    books.open.clear()
+    first = asyncio.create_task(writer.submit(ONE))
+    await turns()
+    books.clock.seconds += RECENT
+    assert writer.busy() == pytest.approx(1 - exp(-1))
+    second = asyncio.create_task(writer.submit(ONE))
+    await turns()
+    books.clock.seconds += RECENT
+    assert writer.busy() == pytest.approx(1 - exp(-2))  # two at once are not twice as busy
+    books.open.set()
+    await asyncio.gather(first, second)
+    books.clock.seconds += RECENT
+    assert writer.busy() == pytest.approx((1 - exp(-2)) * exp(-1))

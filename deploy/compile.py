@@ -1,4 +1,4 @@
-"""A copy of Handoff in which the pure code of leads and of decisions is compiled to C: the same sources, the same answers, sooner.
+"""A copy of Handoff in which what leads and decisions spend their time in is compiled to C: the same sources, the same answers, sooner.
 
     python deploy/compile.py DIRECTORY [--quick]
 
@@ -34,6 +34,7 @@ COPIED = (
 MARK = ".compiled"
 """A file of this name is in what this made, and may make anew."""
 
+SHARED = "clock ids"
 RULES = "index tables vocabulary"
 ROUTER = """
     agent availability/gates counters decision/deciding decision/outcome decision/values ledger meeting peers period pool_state rotation
@@ -45,9 +46,16 @@ INTAKE = """
     likeness/weigh mapping normal quality/amounts quality/domains quality/mail quality/names quality/notes quality/origin quality/phone
     quality/places quality/plans quality/text recognition spellings
 """
+TAKING = "drafts limits receive reception recognise"
 MODULES = tuple(
     f"{folder}/{name}.py"
-    for folder, names in (("shared/rules", RULES), ("services/router/domain", ROUTER), ("services/intake/domain", INTAKE))
+    for folder, names in (
+        ("shared", SHARED),
+        ("shared/rules", RULES),
+        ("services/router/domain", ROUTER),
+        ("services/intake/domain", INTAKE),
+        ("services/intake/handlers", TAKING),
+    )
     for name in names.split()
 )
 """What leads and decisions spend their time in. Classes that others inherit from are here only with all of their heirs."""

@@ -264,7 +264,7 @@ def _local(name: str) -> str:
     return name.rpartition("}")[2].lower()
 
 
-SENDER = Sender(
+SENDER: Sender = Sender(
     kind="adf",
     title="ADF XML",
     help=(

@@ -128,7 +128,7 @@ def _uris(*values: Any) -> tuple[str, ...]:
     return tuple(uri for value in values if (uri := as_id(value)) is not None)
 
 
-SENDER = Sender(
+SENDER: Sender = Sender(
     kind="calendly",
     title="Calendly",
     help="Create a webhook subscription with Calendly's API for this hook's address, with a signing key that is also set here.",

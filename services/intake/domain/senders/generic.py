@@ -107,7 +107,7 @@ def _without_declaration(text: str) -> str:
     return text[start:].lstrip("\ufeff \t\r\n")
 
 
-SENDER = Sender(
+SENDER: Sender = Sender(
     kind="generic",
     title="Zapier, Make, n8n or your own",
     help=(

@@ -83,7 +83,7 @@ def refuse(status: int, detail: str, _: Delivery, __: Connection) -> Reply:
     return json_reply(503 if status == 429 else status, {"message": detail})
 
 
-SENDER = Sender(
+SENDER: Sender = Sender(
     kind="google_ads",
     title="Google Ads lead form",
     help="In the lead form, under lead delivery, webhook: paste this hook's address and the key, then send test data.",

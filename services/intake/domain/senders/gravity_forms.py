@@ -103,7 +103,7 @@ def _consents(answers: dict[str, Any]) -> list[Consent]:
     return found
 
 
-SENDER = Sender(
+SENDER: Sender = Sender(
     kind="gravity_forms",
     title="Gravity Forms",
     help=(

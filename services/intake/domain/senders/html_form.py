@@ -170,7 +170,7 @@ def _setting(connection: Connection, setting: Setting) -> Any:
     return value if isinstance(value, kind) and value != "" else setting.default
 
 
-SENDER = Sender(
+SENDER: Sender = Sender(
     kind="html_form",
     title="Web form",
     help=(

@@ -98,7 +98,7 @@ def _plain(value: Any) -> Any:
     return value.get("value") if isinstance(value, dict) else value
 
 
-SENDER = Sender(
+SENDER: Sender = Sender(
     kind="hubspot",
     title="HubSpot",
     help=(

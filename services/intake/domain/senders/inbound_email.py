@@ -151,7 +151,7 @@ def _belongs(address: str, portal: str) -> bool:
     return bool(portal) and (domain == portal or domain.endswith(f".{portal}") or portal.endswith(f".{domain}"))
 
 
-SENDER = Sender(
+SENDER: Sender = Sender(
     kind="inbound_email",
     title="Inbound e-mail",
     help=(

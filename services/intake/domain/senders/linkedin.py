@@ -191,7 +191,7 @@ def _consents(lead: dict[str, Any], form: dict[str, Any], at: datetime | None) -
     )
 
 
-SENDER = Sender(
+SENDER: Sender = Sender(
     kind="linkedin",
     title="LinkedIn Lead Gen Forms",
     help=(

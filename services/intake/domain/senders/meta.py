@@ -111,7 +111,7 @@ def _consents(lead: dict[str, Any], at: datetime | None) -> tuple[Consent, ...]:
     )
 
 
-SENDER = Sender(
+SENDER: Sender = Sender(
     kind="meta",
     title="Meta Lead Ads",
     help=(

@@ -60,7 +60,7 @@ def _consents(consumer: dict[str, Any]) -> list[Consent]:
     return [Consent("phone", True, f"Jornaya LeadiD {recording}")] if recording else []
 
 
-SENDER = Sender(
+SENDER: Sender = Sender(
     kind="realtor",
     title="Realtor.com",
     help=(

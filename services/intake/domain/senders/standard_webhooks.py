@@ -66,7 +66,7 @@ def _matches(event: str, pattern: str) -> bool:
     return event.startswith(pattern[:-1]) if pattern.endswith("*") else event == pattern
 
 
-SENDER = Sender(
+SENDER: Sender = Sender(
     kind="standard_webhooks",
     title="Standard Webhooks",
     help="For any sender that follows Standard Webhooks, Svix among them: give it this hook's address, and set its signing secret here.",

@@ -70,7 +70,7 @@ def _lead(entry: dict[str, Any]) -> SentLead:
     )
 
 
-SENDER = Sender(
+SENDER: Sender = Sender(
     kind="tiktok",
     title="TikTok Lead Generation",
     help="Subscribe this hook to the entity LEAD with TikTok's business API, and set the app's secret as the secret here.",

@@ -137,7 +137,7 @@ def _consents(answered: list[tuple[dict[str, Any], dict[str, Any]]], at: datetim
             yield Consent(_key(question)[:100], granted, as_text(question.get("title")), at)
 
 
-SENDER = Sender(
+SENDER: Sender = Sender(
     kind="typeform",
     title="Typeform",
     help="In the form, Connect, Webhooks: add this hook's address, set a secret, and switch it on.",

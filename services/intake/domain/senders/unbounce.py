@@ -60,7 +60,7 @@ def _submitted_at(answers: dict[str, Any]) -> datetime | None:
     return read_moment(f"{as_text(answers.get('date_submitted'))}T{hour}:{match[2]}Z")
 
 
-SENDER = Sender(
+SENDER: Sender = Sender(
     kind="unbounce",
     title="Unbounce",
     help=(

@@ -40,7 +40,7 @@ def _about(submission: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-SENDER = Sender(
+SENDER: Sender = Sender(
     kind="webflow",
     title="Webflow",
     help=(

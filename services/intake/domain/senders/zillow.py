@@ -60,7 +60,7 @@ def _lead(body: dict[str, Any]) -> SentLead:
     )
 
 
-PREMIER_AGENT = Sender(
+PREMIER_AGENT: Sender = Sender(
     kind="zillow_premier_agent",
     title="Zillow Premier Agent",
     help=(
@@ -123,7 +123,7 @@ def _unpacked(name: str, value: Any) -> Any:
         return value
 
 
-RENTALS = Sender(
+RENTALS: Sender = Sender(
     kind="zillow_rentals",
     title="Zillow Rentals",
     help=(

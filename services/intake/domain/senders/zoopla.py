@@ -46,7 +46,7 @@ def _plain(message: Any) -> Any:
     return html_to_text(message) if looks_like_html(message) else unify_newlines(message)
 
 
-SENDER = Sender(
+SENDER: Sender = Sender(
     kind="zoopla",
     title="Zoopla",
     help=(

@@ -55,7 +55,7 @@ policy-test: $(READY) ## Play routing scenarios (FILES="…", POLICY=…): the p
 bench: $(READY) ## Measure: floors, the naive pipeline, Handoff on both buses; a table and a JSON file
 	$(BIN)/python -m tests.bench
 
-compiled: $(READY) ## A copy with its pure code compiled to C: decisions take three fifths of the time (needs a C compiler): make -C .handoff/compiled run, bench or test
+compiled: $(READY) ## A copy with its hot code compiled to C: decisions take three fifths of the time (needs a C compiler): make -C .handoff/compiled run, bench or test
 	@$(BIN)/python deploy/compile.py .handoff/compiled
 
 eval-dedup: $(READY) ## Measure recognition: precision and recall on invented people, at seeds held out

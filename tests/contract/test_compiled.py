@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "deploy" / "compile.py"
 WHICH = """
 import sys
-import services.router.domain, services.intake.domain.recognition
+import services.router.domain, services.intake.handlers.receive
 print(*(name for name, one in sys.modules.items() if str(getattr(one, "__file__", "")).endswith(".so")))
 """
 

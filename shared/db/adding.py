@@ -19,6 +19,7 @@ Kind: TypeAlias = tuple[Table, tuple[str, ...]]
 """A table and the columns that rows of it come with."""
 
 _DIALECT = PGDialect()  # type: ignore[no-untyped-call]
+_WRITTEN = _DIALECT.identifier_preparer  # quotes the names that need it
 
 
 @lru_cache(maxsize=256)
@@ -40,15 +41,16 @@ def arrays(added: Mapping[Kind, Sequence[Sequence[Any]]]) -> list[list[Any]]:
 
 
 def _insert(table: Table, columns: tuple[str, ...], places: Iterator[int]) -> str:
-    names = ", ".join(columns)
+    names = [_WRITTEN.quote(name) for name in columns]
     types = [table.c[name].type for name in columns]
-    # An array of arrays would be taken apart, and a JSON text of an array is quoted once more: both are read where they are stored.
-    read = [isinstance(one, ARRAY | JSON) for one in types]
+    # An array of arrays would be taken apart, and a JSON text in an array is quoted once more: both go as text.
+    texts = [isinstance(one, ARRAY | JSON) for one in types]
     said = [one.compile(dialect=_DIALECT) for one in types]
-    stored = ", ".join(f"{name}::{type_}" if late else name for name, type_, late in zip(columns, said, read, strict=True))
-    taken = ", ".join(f"${next(places)}::{'text' if late else type_}[]" for type_, late in zip(said, read, strict=True))
-    return f"INSERT INTO {table.fullname} ({names}) SELECT {stored} FROM unnest({taken}) AS r({names})"
+    stored = ", ".join(f"{name}::{type_}" if text else name for name, type_, text in zip(names, said, texts, strict=True))
+    taken = ", ".join(f"${next(places)}::{'text' if text else type_}[]" for type_, text in zip(said, texts, strict=True))
+    listed = ", ".join(names)
+    return f"INSERT INTO {_WRITTEN.format_table(table)} ({listed}) SELECT {stored} FROM unnest({taken}) AS r({listed})"
 
 
-def _literal(values: Sequence[Any]) -> str:
-    return "{" + ",".join(map(str, values)) + "}"
+def _literal(values: Sequence[Any] | None) -> str | None:
+    return None if values is None else "{" + ",".join(map(str, values)) + "}"

@@ -318,13 +318,13 @@ async def test_work_that_fails_or_is_cancelled_while_rows_are_under_way_leaves_n
 # -- Rows that are added together ---------------------------------------------------------------------------------------------
 
 PROBE = Table("probe", MetaData(schema="scoring"), Column("lead_id", Uuid), Column("sequence", Integer), Column("note", JSONB))
-LISTS = Table("lists", MetaData(schema="scoring"), Column("ids", ARRAY(Uuid)), Column("of", Text))
+LISTS = Table("lists", MetaData(schema="scoring"), Column("ids", ARRAY(Uuid)), Column("offset", Text))
 
 
 @pytest.fixture
 async def lists(database: Database) -> None:
     async with database.begin() as uow:
-        await uow.execute("CREATE TABLE scoring.lists (ids uuid[], of text)")
+        await uow.execute('CREATE TABLE scoring.lists (ids uuid[], "offset" text)')
 
 
 @pytest.mark.usefixtures("lists")
@@ -332,13 +332,13 @@ async def test_rows_that_were_added_are_seen_by_what_is_asked_next(database: Dat
     leads, few = [row[0] for row in probes(3)], ids.uuid7()
     async with database.begin() as uow:
         uow.add(PROBE, ("lead_id", "note"), [(leads[0], '{"a": [1]}'), (leads[1], "null")])
-        uow.add(LISTS, ("ids", "of"), [(leads, "three"), ([], "none"), ([few], None)])
+        uow.add(LISTS, ("ids", "offset"), [(leads, "three"), ([], "none"), ([few], None), (None, "nothing")])
         uow.add(PROBE, ("lead_id", "note"), [(leads[2], "[]")])
         uow.add(PROBE, ("sequence",), [])
         stored = [tuple(row) for row in await uow.fetch("SELECT lead_id, sequence, note FROM scoring.probe ORDER BY n")]
         assert stored == [(leads[0], None, {"a": [1]}), (leads[1], None, None), (leads[2], None, [])]
-        kept = [tuple(row) for row in await uow.fetch("SELECT ids, of FROM scoring.lists")]
-        assert kept == [(leads, "three"), ([], "none"), ([few], None)]
+        kept = [tuple(row) for row in await uow.fetch('SELECT ids, "offset" FROM scoring.lists')]
+        assert kept == [(leads, "three"), ([], "none"), ([few], None), (None, "nothing")]
 
 
 @pytest.mark.usefixtures("lists")
@@ -349,7 +349,7 @@ async def test_all_that_was_added_goes_with_the_events_in_one_statement(database
         async with database.begin() as uow:
             uow._driver.add_query_logger(note)
             uow.add(PROBE, ("lead_id",), probes(2))
-            uow.add(LISTS, ("of",), [("one",)])
+            uow.add(LISTS, ("offset",), [("one",)])
             uow.emit(scored(ids.uuid7()), sequence=1, cause=CAUSE)
         await asyncio.sleep(0)  # the driver tells it with the next turn of the loop
 

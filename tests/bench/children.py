@@ -40,19 +40,19 @@ def free_port() -> int:
 
 
 class Child:
-    """A Python module running as a process of its own from the repository's root, writing to `log`."""
+    """A Python module running as a process of its own from the repository's root or another checkout's, writing to `log`."""
 
     def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path) -> None:
         self.name, self.process, self.log = name, process, log
 
     @classmethod
-    async def start(cls, name: str, *arguments: str, log: Path, env: Mapping[str, str] | None = None) -> Self:
+    async def start(cls, name: str, *arguments: str, log: Path, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> Self:
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 *arguments,
-                cwd=ROOT,
+                cwd=cwd,
                 stdout=output,
                 stderr=output,
                 env={**os.environ, **(env or {})},

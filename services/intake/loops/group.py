@@ -22,8 +22,6 @@ from shared.errors import OutcomeUnknown, Refused, Transient, unavailable
 from shared.telemetry import logger
 
 WRITERS = 2  # groups under way at once
-JOINING = 0.001  # seconds that others have to join a group, as commit_delay in PostgreSQL,
-SIBLINGS = 5  # where the last one held so many submissions, as its commit_siblings: a commit costs as much as many leads
 PROBE = 1.0  # seconds between looks whether the database is back
 RECENT = 0.5  # seconds over which the writer says how busy it is
 
@@ -56,7 +54,6 @@ class GroupWriter:
         self._arrived = asyncio.Event()
         self._stopping = False
         self._fault: str | None = None
-        self._crowded = False
         self._under_way = 0
         self._busy = 0.0  # at the moment that follows
         self._counted_at = database.clock.monotonic()
@@ -82,7 +79,6 @@ class GroupWriter:
         while True:
             await self._next()
             if group := self._take():
-                self._crowded = len(group) >= SIBLINGS
                 self._count(1)
                 await self._write(group)
                 self._count(-1)
@@ -114,8 +110,7 @@ class GroupWriter:
             self._arrived.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._arrived.wait(), PROBE if self._fault else None)
-        if self._crowded and not self._stopping:
-            await asyncio.sleep(JOINING)
+        await asyncio.sleep(0)  # those whose bytes are there already join the group
 
     def _take(self) -> list[_Waiting]:
         group: list[_Waiting] = []

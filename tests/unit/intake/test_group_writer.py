@@ -12,7 +12,7 @@ import pytest
 
 from services.intake.handlers.receive import Submission
 from services.intake.loops import group
-from services.intake.loops.group import RECENT, SIBLINGS, GroupWriter
+from services.intake.loops.group import RECENT, GroupWriter
 from shared.contracts.envelope import Cause
 from shared.db.answers import Answer
 from shared.db.uow import Database
@@ -64,43 +64,39 @@ async def writer(books: Books) -> AsyncIterator[GroupWriter]:
     await running
 
 
-async def test_where_several_come_those_behind_each_other_share_a_commit(writer: GroupWriter, books: Books) -> None:
-    await asyncio.gather(*(writer.submit(ONE) for _ in range(SIBLINGS)))
-    first = asyncio.create_task(writer.submit(ONE))
-    for _ in range(5):  # turns of the loop, in which the first would have been written alone
-        await asyncio.sleep(0)
-    await asyncio.gather(first, writer.submit(ONE))
-    assert books.groups == [SIBLINGS, 2]
-
-
-async def test_who_comes_with_few_waits_for_nobody(writer: GroupWriter, books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group, "JOINING", 3600.0)
-    for few in (1, SIBLINGS - 1, 1):
-        await asyncio.wait_for(asyncio.gather(*(writer.submit(ONE) for _ in range(few))), timeout=10)
-    assert books.groups == [1, SIBLINGS - 1, 1]
-
-
-async def test_a_group_holds_no_more_than_it_may(writer: GroupWriter, books: Books) -> None:
-    await asyncio.gather(*(writer.submit(ONE) for _ in range(25)))
-    assert books.groups == [10, 10, 5]
-
-
 async def turns() -> None:
     """Turns of the loop, in which whoever can go on does."""
     for _ in range(10):
         await asyncio.sleep(0)
 
 
-async def test_a_group_is_written_while_another_is_under_way_and_no_third(writer: GroupWriter, books: Books) -> None:
+async def test_those_who_come_in_one_turn_of_the_loop_share_a_commit(writer: GroupWriter, books: Books) -> None:
+    await asyncio.sleep(0)  # the writer waits for the first
+    await asyncio.gather(*(writer.submit(ONE) for _ in range(3)))
+    assert books.groups == [3]
+
+
+async def test_who_comes_alone_waits_for_nobody(writer: GroupWriter, books: Books) -> None:
+    for _ in range(3):
+        await writer.submit(ONE)
+    assert books.groups == [1, 1, 1]
+
+
+async def test_two_groups_are_under_way_at_once_and_those_who_come_then_share_the_next(writer: GroupWriter, books: Books) -> None:
     books.open.clear()
     waiting = []
-    for _ in range(3):
+    for _ in range(5):
         waiting.append(asyncio.create_task(writer.submit(ONE)))
         await turns()
     assert books.groups == [1, 1]
     books.open.set()
     await asyncio.gather(*waiting)
-    assert books.groups == [1, 1, 1]
+    assert books.groups == [1, 1, 3]
+
+
+async def test_a_group_holds_no_more_than_it_may(writer: GroupWriter, books: Books) -> None:
+    await asyncio.gather(*(writer.submit(ONE) for _ in range(25)))
+    assert books.groups == [10, 10, 5]
 
 
 async def test_how_busy_it_is_follows_from_when_anything_was_under_way(writer: GroupWriter, books: Books) -> None:

@@ -220,7 +220,8 @@ class UnitOfWork:
             await sent
         if self._added:
             added, self._added = self._added, {}
-            await self._driver.execute(adding.statement(tuple(added)), *adding.arrays(added))
+            statement, arguments = adding.asked(added)
+            await self._driver.execute(statement, *arguments)
 
     async def _abandon(self) -> None:
         """Rolls back; a connection that cannot is thrown away, so that no lock outlives the work."""

@@ -342,6 +342,19 @@ async def test_rows_that_were_added_are_seen_by_what_is_asked_next(database: Dat
 
 
 @pytest.mark.usefixtures("lists")
+async def test_what_rows_that_were_added_have_in_common_is_stored_with_each(database: Database) -> None:
+    first, second = (row[0] for row in probes(2))
+    async with database.begin() as uow:
+        uow.add(PROBE, ("lead_id", "sequence", "note"), [(first, 7, '{"a": [1]}'), (second, 7, '{"a": [1]}')])
+        uow.add(LISTS, ("offset", "ids"), [("one", [first]), ("two", [first]), ("three", [first])])
+        stored = [tuple(row) for row in await uow.fetch("SELECT lead_id, sequence, note FROM scoring.probe ORDER BY n")]
+        assert stored == [(first, 7, {"a": [1]}), (second, 7, {"a": [1]})]
+        uow.add(LISTS, ("offset", "ids"), [("four", None), ("four", None)])
+        kept = [tuple(row) for row in await uow.fetch('SELECT "offset", ids FROM scoring.lists')]
+        assert kept == [*((name, [first]) for name in ("one", "two", "three")), ("four", None), ("four", None)]
+
+
+@pytest.mark.usefixtures("lists")
 async def test_all_that_was_added_goes_with_the_events_in_one_statement(database: Database, admin: asyncpg.Connection) -> None:
     said: list[str] = []
 

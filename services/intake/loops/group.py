@@ -1,6 +1,7 @@
 """Group commit: what arrived while the last commits ran is written together in the next.
 
-Two groups are under way at once: one is made ready while the database works on the other, as replicas do beside each other.
+Two groups are under way at once: one is made ready while the database works on the other, as replicas do beside each other. A group far
+smaller than the other waits for more.
 A request waits for the commit that holds it, so an accepted lead is durable; many requests share one. A client that goes away
 changes nothing for the others. When a group fails for a reason of its own, it is done again one by one, and only the guilty one fails.
 """
@@ -22,6 +23,7 @@ from shared.errors import OutcomeUnknown, Refused, Transient, unavailable
 from shared.telemetry import logger
 
 WRITERS = 2  # groups under way at once
+WORTH = 0.5  # of those under way: fewer wait for others or for the end of these, since a small group costs nearly as much as a large one
 PROBE = 1.0  # seconds between looks whether the database is back
 RECENT = 0.5  # seconds over which the writer says how busy it is
 
@@ -51,10 +53,10 @@ class GroupWriter:
         self._bound = bound
         self._group = group
         self._queue: deque[_Waiting] = deque()
-        self._arrived = asyncio.Event()
+        self._moved = asyncio.Event()  # something came, or went
         self._stopping = False
         self._fault: str | None = None
-        self._under_way = 0
+        self._under_way = 0  # submissions
         self._busy = 0.0  # at the moment that follows
         self._counted_at = database.clock.monotonic()
 
@@ -66,7 +68,7 @@ class GroupWriter:
             raise unavailable("backlog", "Too many accepted leads wait to be passed on. Send the request again.", retry_after=5)
         waiting = _Waiting(submission, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
-        self._arrived.set()
+        self._moved.set()
         result = await waiting.answer
         if isinstance(result, Refused):
             raise result
@@ -79,9 +81,10 @@ class GroupWriter:
         while True:
             await self._next()
             if group := self._take():
-                self._count(1)
+                self._count(len(group))
                 await self._write(group)
-                self._count(-1)
+                self._count(-len(group))
+                self._moved.set()
             elif self._stopping:
                 return
             elif self._fault:
@@ -90,7 +93,7 @@ class GroupWriter:
     def stop(self) -> None:
         """Asks the writer to write what waits and end."""
         self._stopping = True
-        self._arrived.set()
+        self._moved.set()
 
     def health(self) -> str | None:
         return self._fault
@@ -101,15 +104,18 @@ class GroupWriter:
         before = exp(-(self._database.clock.monotonic() - self._counted_at) / RECENT)
         return self._busy * before + (1 - before if self._under_way else 0.0)
 
-    def _count(self, groups: int) -> None:
+    def _count(self, submissions: int) -> None:
         self._busy, self._counted_at = self.busy(), self._database.clock.monotonic()
-        self._under_way += groups
+        self._under_way += submissions
 
     async def _next(self) -> None:
         if not self._queue and not self._stopping:
-            self._arrived.clear()
+            self._moved.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._arrived.wait(), PROBE if self._fault else None)
+                await asyncio.wait_for(self._moved.wait(), PROBE if self._fault else None)
+        while len(self._queue) < WORTH * self._under_way and not self._stopping:
+            self._moved.clear()
+            await self._moved.wait()
         await asyncio.sleep(0)  # those whose bytes are there already join the group
 
     def _take(self) -> list[_Waiting]:

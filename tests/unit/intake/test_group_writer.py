@@ -94,9 +94,44 @@ async def test_two_groups_are_under_way_at_once_and_those_who_come_then_share_th
     assert books.groups == [1, 1, 3]
 
 
-async def test_a_group_holds_no_more_than_it_may(writer: GroupWriter, books: Books) -> None:
-    await asyncio.gather(*(writer.submit(ONE) for _ in range(25)))
-    assert books.groups == [10, 10, 5]
+async def test_a_group_far_smaller_than_the_one_under_way_waits_for_more(writer: GroupWriter, books: Books) -> None:
+    books.open.clear()
+    waiting = [asyncio.create_task(writer.submit(ONE)) for _ in range(6)]
+    await turns()
+    for _ in range(3):
+        assert books.groups == [6]
+        waiting.append(asyncio.create_task(writer.submit(ONE)))
+        await turns()
+    assert books.groups == [6, 3]
+    books.open.set()
+    await asyncio.gather(*waiting)
+
+
+async def test_a_small_group_waits_no_longer_than_for_the_end_of_the_one_under_way(writer: GroupWriter, books: Books) -> None:
+    books.open.clear()
+    waiting = [asyncio.create_task(writer.submit(ONE)) for _ in range(6)]
+    await turns()
+    waiting.append(asyncio.create_task(writer.submit(ONE)))
+    await turns()
+    assert books.groups == [6]
+    books.open.set()
+    await asyncio.gather(*waiting)
+    assert books.groups == [6, 1]
+
+
+async def test_a_writer_that_stops_writes_what_waits_at_once(books: Books) -> None:
+    writer = GroupWriter(cast(Database, books), lambda: False, bound=100, group=10)
+    running = asyncio.create_task(writer.run())
+    books.open.clear()
+    waiting = [asyncio.create_task(writer.submit(ONE)) for _ in range(6)]
+    await turns()
+    waiting.append(asyncio.create_task(writer.submit(ONE)))
+    await turns()
+    writer.stop()
+    await turns()
+    assert books.groups == [6, 1]
+    books.open.set()
+    await asyncio.gather(running, *waiting)
 
 
 async def test_how_busy_it_is_follows_from_when_anything_was_under_way(writer: GroupWriter, books: Books) -> None:

@@ -87,21 +87,21 @@ async def claim(uow: UnitOfWork, keys: Iterable[Key]) -> dict[bytes, tuple[bytes
     return found
 
 
-async def store(uow: UnitOfWork, answers: Sequence[tuple[bytes, Answer]]) -> None:
+def store(uow: UnitOfWork, answers: Sequence[tuple[bytes, Answer]]) -> None:
     """Keeps the answers of scopes that this transaction claimed."""
     if not answers:
         return
-    await uow.execute(
+    uow.change(
         f"UPDATE {uow.service}.answers a SET status = n.status, content = n.content "
         "FROM unnest($1::bytea[], $2::smallint[], $3::bytea[]) AS n(scope, status, content) WHERE a.scope = n.scope",
         *columns([(scope, answer.status, answer.content) for scope, answer in answers]),
     )
 
 
-async def release(uow: UnitOfWork, scopes: Sequence[bytes]) -> None:
+def release(uow: UnitOfWork, scopes: Sequence[bytes]) -> None:
     """Gives up claims of this transaction: what was refused did nothing, and its key may be used for the corrected request."""
     if scopes:
-        await uow.execute(f"DELETE FROM {uow.service}.answers WHERE scope = ANY($1)", list(scopes))
+        uow.change(f"DELETE FROM {uow.service}.answers WHERE scope = ANY($1)", list(scopes))
 
 
 async def purge(uow: UnitOfWork) -> None:

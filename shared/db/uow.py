@@ -26,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from shared.clock import Clock
 from shared.contracts.envelope import Cause, Outgoing, pack
 from shared.contracts.events import Event
-from shared.db import adding
+from shared.db import together
 from shared.db.faults import is_world, translated
 from shared.db.tables import outbox_of
 from shared.errors import OutcomeUnknown, Permanent, Transient
@@ -46,6 +46,7 @@ class Database:
         self.dsn = dsn
         self.memory: dict[type, Any] = {}
         self.outbox = outbox_of(MetaData(schema=service))
+        self.inserts = together.Inserts()
         self.committed: Callable[[], None] = lambda: None  # the relay listens: there may be something to publish
         self._engine = _engine(dsn, pool_size)
 
@@ -80,7 +81,8 @@ class UnitOfWork:
         self._connection = connection
         self._driver = driver
         self._sent: asyncio.Task[None] | None = None
-        self._added: dict[adding.Kind, list[Sequence[Any]]] = {}
+        self._added: dict[together.Kind, list[Sequence[Any]]] = {}
+        self._changes: list[together.Said] = []
         self._outbox: list[Outgoing] = []
         self._told = False
         self._after: list[Callable[[], None]] = []
@@ -112,10 +114,17 @@ class UnitOfWork:
 
     def add(self, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Like `insert`, but together with all else that is added until the database is asked again: in one statement, at the latest
-        with the events and before the commit. For rows of a few hundred leads; see adding.py.
+        with the events and before the commit. For rows of a few hundred leads; see together.py.
         """
         if rows:
             self._added.setdefault((table, tuple(columns)), []).extend(rows)
+
+    def change(self, sql: str, *args: object) -> None:
+        """Runs a statement that changes rows which are there and locked, together with what is added (`add`).
+
+        It sees neither what is added nor what others beside it change, and no two of them may change the same row.
+        """
+        self._changes.append((sql, args))
 
     def send(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, conflict: str | None = None) -> None:
         """Like `insert`, but without waiting: the server stores the rows while the caller works on, and lets the loop turn now and then.
@@ -170,7 +179,7 @@ class UnitOfWork:
 
     async def _commit(self) -> None:
         # The last statement before COMMIT: ids are drawn while the leads' locks are held, so their order is the leads' order.
-        if self._added and self._outbox:
+        if (self._added or self._changes) and self._outbox:
             emitted, self._outbox = self._outbox, []
             self._told = True
             self.add(self._database.outbox, Outgoing._fields, emitted)
@@ -214,14 +223,14 @@ class UnitOfWork:
             raise Transient(conflict) from error
 
     async def _answered(self) -> None:
-        """Waits until all that was sent is stored, and then all that was added: the server works on one statement at a time."""
+        """Waits until all that was sent is stored, and then all that goes together: the server works on one statement at a time."""
         if self._sent:
             sent, self._sent = self._sent, None
             await sent
-        if self._added:
-            added, self._added = self._added, {}
-            statement, arguments = adding.asked(added)
-            await self._driver.execute(statement, *arguments)
+        if self._added or self._changes:
+            added, self._added, changes, self._changes = self._added, {}, self._changes, []
+            sql, arguments = together.one_of([*changes, *self._database.inserts.of(added)])
+            await self._driver.execute(sql, *arguments)
 
     async def _abandon(self) -> None:
         """Rolls back; a connection that cannot is thrown away, so that no lock outlives the work."""

@@ -135,7 +135,7 @@ class Once:
         result = await work()
         response = json_response(result, status)
         stored = json_response(kept(result), status) if kept else response
-        await answers.store(self._uow, [(key.scope, answers.Answer(status, bytes(stored.body)))])
+        answers.store(self._uow, [(key.scope, answers.Answer(status, bytes(stored.body)))])
         return response
 
     def _key(self) -> answers.Key | None:

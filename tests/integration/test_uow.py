@@ -355,6 +355,50 @@ async def test_what_rows_that_were_added_have_in_common_is_stored_with_each(data
 
 
 @pytest.mark.usefixtures("lists")
+async def test_changes_go_with_what_is_added_in_one_statement(database: Database, admin: asyncpg.Connection) -> None:
+    said: list[str] = []
+    kept, gone, new = (row[0] for row in probes(3))
+    async with database.begin() as uow:
+        uow.add(PROBE, ("lead_id",), [(kept,), (gone,)])
+
+    async with database.begin() as uow:
+        uow._driver.add_query_logger(lambda query: said.append(query.query))
+        uow.change("UPDATE scoring.probe SET sequence = $2, note = $3 WHERE lead_id = $1", kept, 9, '{"a": 1}')
+        uow.change("DELETE FROM scoring.probe WHERE lead_id = ANY($1)", [gone])
+        uow.add(PROBE, ("lead_id", "sequence"), [(new, 11)])
+        uow.add(LISTS, ("offset",), [("one",), ("two",)])
+        uow.emit(scored(ids.uuid7()), sequence=1, cause=CAUSE)
+    await asyncio.sleep(0)
+    assert sum(query.startswith("WITH") for query in said) == 1
+    assert {query.split(" ")[0] for query in said[-2:]} == {"WITH", "COMMIT"}
+    stored = await admin.fetch("SELECT lead_id, sequence, note FROM scoring.probe ORDER BY n")
+    assert [(row[0], row[1], row[2]) for row in stored] == [(kept, 9, '{"a": 1}'), (new, 11, None)]
+    assert [await count(admin, f"scoring.{table}") for table in ("lists", "outbox")] == [2, 1]
+
+
+async def test_a_change_alone_is_done_before_what_is_asked_next(database: Database) -> None:
+    [lead] = (row[0] for row in probes(1))
+    async with database.begin() as uow:
+        uow.add(PROBE, ("lead_id", "sequence"), [(lead, 1)])
+        assert await uow.fetchval("SELECT sequence FROM scoring.probe WHERE lead_id = $1", lead) == 1
+        uow.change("UPDATE scoring.probe SET sequence = sequence + $1", 6)
+        assert await uow.fetchval("SELECT sequence FROM scoring.probe WHERE lead_id = $1", lead) == 7
+
+
+async def test_a_change_that_fails_leaves_nothing(database: Database, admin: asyncpg.Connection) -> None:
+    async def work() -> None:
+        async with database.begin() as uow:
+            uow.add(PROBE, ("lead_id",), probes(1))
+            await uow.fetchval("SELECT count(*) FROM scoring.probe")
+            uow.change("UPDATE scoring.probe SET sequence = 1 / $1::int", 0)
+            uow.add(PROBE, ("lead_id",), probes(1))
+
+    with pytest.raises(Permanent):
+        await work()
+    assert await count(admin) == 0
+
+
+@pytest.mark.usefixtures("lists")
 async def test_all_that_was_added_goes_with_the_events_in_one_statement(database: Database, admin: asyncpg.Connection) -> None:
     said: list[str] = []
 

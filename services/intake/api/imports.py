@@ -118,7 +118,7 @@ async def _finish(upload: Upload, import_: Import, request: Request, caller: Cal
         )
         response = json_response({"id": made.id, "state": made.state, "job": job.id}, 202)
         if key:
-            await answers.store(uow, [(key.scope, Answer(202, bytes(response.body)))])
+            answers.store(uow, [(key.scope, Answer(202, bytes(response.body)))])
     return response
 
 

@@ -81,7 +81,7 @@ async def record_activities(activities: Sequence[Activity], uow: UnitOfWork, *, 
     if rows:
         await store.insert_activities(uow, rows)
     if told := {row.lead_id for row in rows if row.lead_id}:
-        await leads.advance_sequences(uow, {id: sequences[id] for id in told})
+        leads.advance_sequences(uow, {id: sequences[id] for id in told})
     return results
 
 

@@ -94,7 +94,7 @@ async def take_delivery(
     results = await take_notices(notices, source, sender, uow, cause=cause, delivery_id=row.id)
     store.add_deliveries(uow, [settled(row, results)])
     if repeated := repetitions(row, results):
-        await store.insert_repetitions(uow, repeated)
+        store.insert_repetitions(uow, repeated)
     return results
 
 

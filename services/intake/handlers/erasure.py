@@ -94,7 +94,7 @@ async def erase_sent_lead(source: Source, external_id: str, uow: UnitOfWork, why
         return seen.lead_id
     # Its notification may still be on the way, or be fetched at this moment: the id is that of an erased lead from now on.
     never = uow.clock.uuid7()
-    await leads.settle_external_ids(uow, {key: never}, free=[])
+    leads.settle_external_ids(uow, {key: never}, free=[])
     await persons.insert_tombstones(uow, [Tombstone(never, never, uow.now, why.by, why.reason)])
     return None
 
@@ -141,7 +141,7 @@ async def _forget_leads(uow: UnitOfWork, gone: Sequence[LeadOf], why: Why, *, co
             )
             uow.emit(event, sequence=lead.sequence + 1, cause=why.cause)
     if told := {lead.id: lead.sequence + 1 for lead in gone if not lead.test}:
-        await leads.advance_sequences(uow, told)
+        leads.advance_sequences(uow, told)
     if gone:
         stones = [Tombstone(lead.id, contact_id, uow.now, why.by, why.reason) for lead in gone]
         await persons.insert_tombstones(uow, stones)
@@ -155,7 +155,7 @@ def _forgotten(contact: Contact, uow: UnitOfWork) -> Contact:
 async def _unpoint(uow: UnitOfWork, keys: Sequence[bytes], contact_ids: set[UUID]) -> None:
     """Lets identifiers, which are locked, speak for these contacts no more."""
     pointing = await contacts.lock_identifiers(uow, keys)
-    await contacts.point_identifiers(
+    contacts.point_identifiers(
         uow, {key: [id for id in ids if id not in contact_ids] for key, ids in pointing.items() if contact_ids.intersection(ids)}
     )
 

@@ -127,7 +127,7 @@ def _recognised(uow: UnitOfWork, lead: LeadOf, contact_id: UUID) -> LeadTouched:
 async def _join(uow: UnitOfWork, loser: Contact, winner: Contact, theirs: Sequence[LeadOf], fused: set[UUID]) -> None:
     """Makes one contact of two: identifiers, profile, last lead, blocks."""
     pointing = await contacts.lock_identifiers(uow, loser.keys)
-    await contacts.point_identifiers(uow, {key: _replaced(ids, loser.id, winner.id) for key, ids in pointing.items()})
+    contacts.point_identifiers(uow, {key: _replaced(ids, loser.id, winner.id) for key, ids in pointing.items()})
     winner.keys += [key for key in loser.keys if key not in winner.keys]
     winner.profile = {**loser.profile, **winner.profile}
     for lead in theirs:
@@ -222,7 +222,7 @@ async def _part(
     for key in loser.keys:
         ids = [id for id in pointing.get(key, []) if not (id == winner.id and key in lost)]
         parted[key] = list(dict.fromkeys([*ids, loser.id]))
-    await contacts.point_identifiers(uow, parted)
+    contacts.point_identifiers(uow, parted)
     winner.keys = [key for key in winner.keys if key not in lost]
     winner.profile = before["winner"]["profile"]
     for touch in await persons.touches_since(uow, [lead.id for lead in stay], since):

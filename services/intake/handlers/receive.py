@@ -92,13 +92,13 @@ async def _receive_fresh(uow: UnitOfWork, submissions: Sequence[Submission]) -> 
         add_deliveries(uow, kept)
     repeated = [row for s, share in zip(submissions, shares, strict=True) if s.delivery for row in repetitions(s.delivery, share)]
     if repeated:
-        await insert_repetitions(uow, repeated)
+        insert_repetitions(uow, repeated)
     results = [_answer(submission, share) for submission, share in zip(submissions, shares, strict=True)]
     keyed = [(s.key.scope, result) for s, result in zip(submissions, results, strict=True) if s.key]
     if keyed:
         done = [(scope, result) for scope, result in keyed if isinstance(result, Answer) and result.status < 400]
-        await answers.store(uow, done)
-        await answers.release(uow, [scope for scope, _ in keyed if scope not in dict(done)])
+        answers.store(uow, done)
+        answers.release(uow, [scope for scope, _ in keyed if scope not in dict(done)])
     return results
 
 

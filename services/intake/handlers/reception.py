@@ -214,11 +214,11 @@ class Reception:
         uow = self._uow
         if self._visitors:
             await activities.attach(uow, self._visitors, self._sequences)
-        await self._people.write(uow)
+        self._people.write(uow)
         if self._made:
             leads.add_leads(uow, [self._row(made) for made in self._made])
         if moved := {id: n for id, n in self._sequences.items() if self._before.get(id, n) != n}:
-            await leads.advance_sequences(uow, moved)
+            leads.advance_sequences(uow, moved)
         if self._corrections:
             await leads.correct_leads(uow, self._corrections)
         if self._touches:
@@ -227,7 +227,7 @@ class Reception:
             leads.add_consents(uow, self._consents)
         if self._claimed:
             free = [key for key in self._claimed if key not in self._external and key not in self._seen]
-            await leads.settle_external_ids(uow, self._external, free=free)
+            leads.settle_external_ids(uow, self._external, free=free)
 
     def _row(self, made: _Made) -> LeadRow:
         draft = made.draft

@@ -103,15 +103,15 @@ class People:
         """The last leads of the contacts that were known: those that may be touched."""
         return (contact.last_lead_id for contact in self.contacts.values() if contact.last_lead_id)
 
-    async def write(self, uow: UnitOfWork) -> None:
+    def write(self, uow: UnitOfWork) -> None:
         made = [contact for contact in self._changed.values() if not contact.known]
         if made:
             store.add_contacts(uow, made)
         if changed := [contact for contact in self._changed.values() if contact.known]:
-            await store.touch_contacts(uow, changed)
+            store.touch_contacts(uow, changed)
         # Also those that point at a contact which was not made, because its lead was refused after all.
         if moved := {key: ids for key, ids in self._pointing.items() if ids != self._claimed[key]}:
-            await store.point_identifiers(uow, moved)
+            store.point_identifiers(uow, moved)
         if self.unweighed:
             store.queue_for_weighing(uow, list(self.unweighed.items()))
 

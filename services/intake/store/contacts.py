@@ -97,14 +97,14 @@ async def lock_visitors(uow: UnitOfWork, keys: Sequence[bytes]) -> dict[bytes, l
     return {row["key"]: row["contact_ids"] for row in rows}
 
 
-async def point_identifiers(uow: UnitOfWork, contacts_of: Mapping[bytes, Sequence[UUID]]) -> None:
+def point_identifiers(uow: UnitOfWork, contacts_of: Mapping[bytes, Sequence[UUID]]) -> None:
     """Says anew whom identifiers, which the caller has locked, speak for. One that speaks for nobody goes."""
     gone = [key for key, ids in contacts_of.items() if not ids]
     if gone:
-        await uow.execute("DELETE FROM intake.identifiers WHERE key = ANY($1)", gone)
+        uow.change("DELETE FROM intake.identifiers WHERE key = ANY($1)", gone)
     pairs = [(key, id, n) for key, ids in contacts_of.items() for n, id in enumerate(ids)]
     if pairs:
-        await uow.execute(
+        uow.change(
             "INSERT INTO intake.identifiers AS i (key, contact_ids) "
             "SELECT key, array_agg(contact_id ORDER BY n) FROM unnest($1::bytea[], $2::uuid[], $3::int[]) AS p(key, contact_id, n) "
             "GROUP BY key ORDER BY key ON CONFLICT (key) DO UPDATE SET contact_ids = excluded.contact_ids",
@@ -120,18 +120,14 @@ def add_contacts(uow: UnitOfWork, contacts: Sequence[Contact]) -> None:
     )
 
 
-async def touch_contacts(uow: UnitOfWork, contacts: Sequence[Contact]) -> None:
+def touch_contacts(uow: UnitOfWork, contacts: Sequence[Contact]) -> None:
     """Writes what a new submission changes of contacts whose rows the caller has locked: profile, last lead, more keys."""
-    await uow.execute(
-        "UPDATE intake.contacts c SET profile = n.profile, last_lead_id = n.lead_id, last_lead_at = n.lead_at "
-        "FROM unnest($1::uuid[], $2::json[], $3::uuid[], $4::timestamptz[]) AS n(id, profile, lead_id, lead_at) WHERE c.id = n.id",
-        *columns([(c.id, to_json(c.profile), c.last_lead_id, c.last_lead_at) for c in contacts]),
+    uow.change(
+        "UPDATE intake.contacts c SET profile = n.profile, last_lead_id = n.lead_id, last_lead_at = n.lead_at, keys = c.keys || n.keys "
+        "FROM unnest($1::uuid[], $2::json[], $3::uuid[], $4::timestamptz[], $5::bytea[]) AS n(id, profile, lead_id, lead_at, keys) "
+        "WHERE c.id = n.id",
+        *columns([(c.id, to_json(c.profile), c.last_lead_id, c.last_lead_at, joined(c.fresh_keys)) for c in contacts]),
     )
-    if fresh := [(c.id, joined(c.fresh_keys)) for c in contacts if c.fresh_keys]:
-        await uow.execute(
-            "UPDATE intake.contacts c SET keys = c.keys || n.keys FROM unnest($1::uuid[], $2::bytea[]) AS n(id, keys) WHERE c.id = n.id",
-            *columns(fresh),
-        )
 
 
 async def save_contact(uow: UnitOfWork, contact: Contact) -> None:

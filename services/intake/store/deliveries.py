@@ -48,9 +48,9 @@ def add_deliveries(uow: UnitOfWork, rows: Sequence[DeliveryRow]) -> None:
     uow.add(tables.deliveries, DeliveryRow._fields, rows)
 
 
-async def insert_repetitions(uow: UnitOfWork, rows: Sequence[tuple[UUID, UUID]]) -> None:
+def insert_repetitions(uow: UnitOfWork, rows: Sequence[tuple[UUID, UUID]]) -> None:
     """Keeps which known leads (lead, delivery) a delivery of several named again."""
-    await uow.execute(
+    uow.change(
         "INSERT INTO intake.repetitions (lead_id, delivery_id) SELECT * FROM unnest($1::uuid[], $2::uuid[]) ON CONFLICT DO NOTHING",
         *columns(rows),
     )

@@ -102,9 +102,9 @@ async def survivors(uow: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, UUID]:
     return {row["first"]: row["id"] for row in rows}
 
 
-async def advance_sequences(uow: UnitOfWork, sequences: Mapping[UUID, int]) -> None:
+def advance_sequences(uow: UnitOfWork, sequences: Mapping[UUID, int]) -> None:
     """Sets the sequences of leads whose rows the caller has locked."""
-    await uow.execute(
+    uow.change(
         "UPDATE intake.leads l SET sequence = n.sequence FROM unnest($1::uuid[], $2::int[]) AS n(id, sequence) WHERE l.id = n.id",
         list(sequences.keys()),
         list(sequences.values()),
@@ -141,17 +141,17 @@ async def claim_external_ids(uow: UnitOfWork, keys: Sequence[bytes]) -> dict[byt
     return {row["key"]: Seen(row["lead_id"], row["seen_at"]) for row in rows if row["lead_id"] is not None}
 
 
-async def settle_external_ids(uow: UnitOfWork, leads: Mapping[bytes, UUID], *, free: Sequence[bytes]) -> None:
+def settle_external_ids(uow: UnitOfWork, leads: Mapping[bytes, UUID], *, free: Sequence[bytes]) -> None:
     """Says which lead each claimed id became, as of now; frees those that became none."""
     if leads:
-        await uow.execute(
+        uow.change(
             "UPDATE intake.external_ids e SET lead_id = n.lead_id, seen_at = $3 "
             "FROM unnest($1::bytea[], $2::uuid[]) AS n(key, lead_id) WHERE e.key = n.key",
             *columns(list(leads.items())),
             uow.now,
         )
     if free:
-        await uow.execute("DELETE FROM intake.external_ids WHERE key = ANY($1) AND lead_id IS NULL", list(free))
+        uow.change("DELETE FROM intake.external_ids WHERE key = ANY($1) AND lead_id IS NULL", list(free))
 
 
 async def leads_of_external_ids(uow: UnitOfWork, keys: Sequence[bytes]) -> dict[bytes, UUID]:

@@ -34,7 +34,6 @@ from tests.bench.measurement import BenchmarkFailed
 from tests.bench.population import make_past
 from tests.bench.servers import postgres
 
-WARM_UP = 400  # leads before those that count
 PATIENCE = 120.0
 
 # The parts of it that every version has had: run by each checkout itself, so that its own migrations are what is installed.
@@ -144,11 +143,11 @@ async def _loaded(
 
     connection = await asyncpg.connect(dsn)
     try:
-        await load(0, total=WARM_UP)
+        await load(0, total=arguments.warm_up)
         await _at_rest(connection)
         roots = {"intake": child.pid, **await environment.backing_processes()}
         before, written = Usage.of(roots), await connection.fetchval("SELECT pg_current_wal_lsn()")
-        said = await load(WARM_UP, seconds=arguments.seconds)
+        said = await load(arguments.warm_up, seconds=arguments.seconds)
         came = Usage.of(roots).since(before)
         log_bytes = await connection.fetchval("SELECT pg_current_wal_lsn() - $1::pg_lsn", written)
         await _at_rest(connection)
@@ -236,6 +235,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=5.0, help="of load, in each run")
+    parser.add_argument(
+        "--warm-up", type=int, default=400, help="leads before those that count: a large database needs more than the default"
+    )
     return parser.parse_args()
 
 

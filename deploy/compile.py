@@ -34,7 +34,7 @@ COPIED = (
 MARK = ".compiled"
 """A file of this name is in what this made, and may make anew."""
 
-SHARED = "clock ids"
+SHARED = "ids"
 RULES = "index tables vocabulary"
 ROUTER = """
     agent availability/gates counters decision/deciding decision/outcome decision/values ledger meeting peers period pool_state rotation

@@ -43,7 +43,7 @@ from tests.support.world import connected
 AGENTS, RULES = 300, 100
 BITING = 5  # every so many-th agent may hold TIGHT leads only
 TIGHT = 5
-LEADS = 12_000
+LEADS = 48_000
 BATCH = 500  # as the services have it
 REPLICAS = (1, 4)
 _WARM = 500

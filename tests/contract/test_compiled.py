@@ -47,13 +47,21 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def inheritances() -> Iterator[tuple[str, str, str]]:
-    """Each class of the sources that names another as its parent: the file, itself, and the parent."""
-    for path in [*ROOT.glob("services/**/*.py"), *ROOT.glob("shared/**/*.py")]:
-        for node in ast.walk(ast.parse(path.read_text())):
+    """Each class of the sources, and of the tests, that names another of the sources as its parent: the file, itself, and the parent."""
+    for path in (path for folder in ("services", "shared", "tests") for path in ROOT.glob(f"{folder}/**/*.py")):
+        tree, name = ast.parse(path.read_text()), path.relative_to(ROOT).as_posix()
+        ours = set(_imported(tree)) if name.startswith("tests/") else None
+        for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef):
-                yield from (
-                    (path.relative_to(ROOT).as_posix(), node.name, base.id) for base in node.bases if isinstance(base, ast.Name)
-                )
+                parents = [base.id for base in node.bases if isinstance(base, ast.Name)]
+                yield from ((name, node.name, parent) for parent in parents if ours is None or parent in ours)
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    """What a module has from services and shared."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("services.", "shared.")):
+            yield from (name.name for name in node.names)
 
 
 def test_what_is_compiled_exists_and_all_its_heirs_are_compiled() -> None:

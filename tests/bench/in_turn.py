@@ -91,6 +91,16 @@ async def measured(one: Side, environment: Environment, past: Past | None, argum
         await environment.drop_database(dsn)
 
 
+class Running(NamedTuple):
+    """Intake of a side, ready to take leads at `url`; `dsn` is of its database, as superuser."""
+
+    child: Child
+    dsn: str
+    url: str
+    headers: dict[str, str]
+    known: int
+
+
 async def _served(one: Side, environment: Environment, dsn: str, role_dsn: str, arguments: argparse.Namespace) -> Run:
     port, keys = free_port(), environment.folder / "keys.json"
     env = {
@@ -101,11 +111,12 @@ async def _served(one: Side, environment: Environment, dsn: str, role_dsn: str, 
         "HANDOFF_LOG_LEVEL": "warning",
     }
     token = Tokens.from_file(keys).issue(Caller("bench", Role.ADMIN), now=SystemClock().now(), lifetime=timedelta(hours=1))
-    headers = {"Authorization": f"Bearer {token}"}
+    address, headers = f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {token}"}
     child = await Child.start("intake", "services.intake", log=environment.folder / "intake.log", env=env, cwd=one.checkout)
     try:
-        await _ready(child, f"http://127.0.0.1:{port}", headers)
-        return await _loaded(child, environment, dsn, f"http://127.0.0.1:{port}/v1/leads", headers, one.contacts, arguments)
+        await _ready(child, address, headers)
+        running = Running(child, dsn, f"{address}/v1/leads", headers, one.contacts)
+        return await _loaded(running, environment, arguments)
     finally:
         await child.stop()
 
@@ -124,30 +135,20 @@ async def _ready(child: Child, address: str, headers: dict[str, str]) -> None:
         (await client.post(f"{address}/v1/sources", json={"name": "bench"})).raise_for_status()
 
 
-async def _loaded(
-    child: Child,
-    environment: Environment,
-    dsn: str,
-    url: str,
-    headers: dict[str, str],
-    known: int,
-    arguments: argparse.Namespace,
-) -> Run:
-    async def load(first: int, **options: float) -> dict[str, Any]:
-        said = await environment.generate(
-            url, headers=headers, limit=PATIENCE, known=known, first_sequence=first, connections=arguments.connections, **options
-        )
-        if said["failures"] or said["accepted"] != said["sent"] or not said["accepted"]:
-            raise BenchmarkFailed(f"of {said['sent']} sent: {said['statuses']}, {said['failures']}")
-        return said
-
-    connection = await asyncpg.connect(dsn)
+async def _loaded(running: Running, environment: Environment, arguments: argparse.Namespace) -> Run:
+    connection = await asyncpg.connect(running.dsn)
     try:
-        await load(0, total=arguments.warm_up)
+        await _load(running, environment, connections=arguments.connections, total=arguments.warm_up)
         await _at_rest(connection)
-        roots = {"intake": child.pid, **await environment.backing_processes()}
+        roots = {"intake": running.child.pid, **await environment.backing_processes()}
         before, written = Usage.of(roots), await connection.fetchval("SELECT pg_current_wal_lsn()")
-        said = await load(arguments.warm_up, seconds=arguments.seconds)
+        said = await _load(
+            running,
+            environment,
+            connections=arguments.connections,
+            seconds=arguments.seconds,
+            first_sequence=arguments.warm_up,
+        )
         came = Usage.of(roots).since(before)
         log_bytes = await connection.fetchval("SELECT pg_current_wal_lsn() - $1::pg_lsn", written)
         await _at_rest(connection)
@@ -164,6 +165,15 @@ async def _loaded(
         log_bytes=float(log_bytes) / accepted,
         stolen=came.stolen / said["seconds"],
     )
+
+
+async def _load(running: Running, environment: Environment, **options: float) -> dict[str, Any]:
+    """What the generator says of its run. Raises BenchmarkFailed where a lead was refused."""
+    options |= {"known": running.known, "limit": PATIENCE}
+    said = await environment.generate(running.url, headers=running.headers, **options)
+    if said["failures"] or said["accepted"] != said["sent"] or not said["accepted"]:
+        raise BenchmarkFailed(f"of {said['sent']} sent: {said['statuses']}, {said['failures']}")
+    return said
 
 
 def _each(used: Usage, leads: int, *names: str) -> float:
@@ -238,7 +248,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--warm-up", type=int, default=400, help="leads before those that count: a large database needs more than the default"
     )
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if len({one.name for one in arguments.sides}) < len(arguments.sides):
+        parser.error("two sides have the same name")
+    return arguments
 
 
 async def main() -> None:

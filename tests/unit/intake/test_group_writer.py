@@ -82,6 +82,11 @@ async def test_who_comes_alone_waits_for_nobody(writer: GroupWriter, books: Book
     assert books.groups == [1, 1, 1]
 
 
+async def test_a_group_holds_no_more_than_it_may(writer: GroupWriter, books: Books) -> None:
+    await asyncio.gather(*(writer.submit(ONE) for _ in range(25)))
+    assert books.groups == [10, 10, 5]
+
+
 async def test_two_groups_are_under_way_at_once_and_those_who_come_then_share_the_next(writer: GroupWriter, books: Books) -> None:
     books.open.clear()
     waiting = []

@@ -25,6 +25,7 @@ SINGLY_AFTER = 3  # transient failures of a batch while the world is well
 SUSPECT_AFTER = 10  # transient failures of one record alone
 PARKED_FOR = 60.0  # seconds
 BACKOFF = (0.05, 5.0)  # seconds, first and longest
+CROWDED = 2  # batches that are read at once where others queue for what this loop's units of work lock
 POSITION_NAMESPACE = UUID("6f1d4a34-6f0b-5c0e-9a7e-6b3c2f1d8e90")
 
 log = logger(__name__)
@@ -62,6 +63,7 @@ class Consumer:
         self._failures: dict[UUID, int] = {}
         self._world_faults = 0
         self._singly = False
+        self._crowded = False
         self._clock = database.clock
         self._progress = self._clock.monotonic()
         self._committed = 0.0
@@ -105,7 +107,7 @@ class Consumer:
     async def _step(self) -> None:
         if self._reader is None:
             self._reader = await self._open_reader()
-        records = await self._reader.read(self._batch)
+        records = await self._reader.read(self._batch * (CROWDED if self._crowded else 1))
         if records:
             await self._settle(records)
         if self._clock.monotonic() - self._committed >= 1.0:
@@ -180,6 +182,7 @@ class Consumer:
         async with self._database.begin() as uow:
             fresh = await self._claim(uow, pairs)
             await dispatch(self._subscriptions, fresh, uow)
+        self._crowded = uow.crowded
         self._breaker.handled(len(fresh))
         batch_seconds.labels(self._database.service).observe(self._clock.monotonic() - started)
         self._count(handled=len(fresh), repeated=len(pairs) - len(fresh))

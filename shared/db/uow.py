@@ -77,6 +77,9 @@ class UnitOfWork:
         self.now: datetime = database.clock.now()
         self.clock = database.clock
         self.service = database.service
+        self.crowded = False
+        """Whether others queued for the same thing, so that all of them wait for what a unit of work costs beside its messages: whoever
+        works in batches does well to take more at a time."""
         self._database = database
         self._connection = connection
         self._driver = driver

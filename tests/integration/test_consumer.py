@@ -70,6 +70,17 @@ async def test_replicas_with_overlapping_batches_in_opposite_order(probe: Probe,
     assert faults("world") == before
 
 
+async def test_where_others_queue_a_batch_is_twice_as_long_and_as_before_where_nobody_does(probe: Probe) -> None:
+    async def crowded(_: Sequence[Message[Any]], uow: UnitOfWork) -> None:
+        uow.crowded = len(probe.calls) in (2, 3)
+
+    probe.fault = crowded
+    records = leads(17)
+    await probe.consume(records, batch=3)
+    assert [len(call) for call in probe.calls] == [3, 3, 6, 5]
+    assert sorted(await probe.events()) == sorted(event_ids(records))
+
+
 async def test_claims_are_made_in_the_order_of_ids(probe: Probe) -> None:
     """So that batches that share events queue up behind each other: who waits for one holds none that comes after it."""
     records = leads(3)

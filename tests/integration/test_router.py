@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -11,6 +12,7 @@ from uuid import UUID
 
 import pytest
 
+from services.router import store
 from services.router.domain import Entry, GroupState, decide_in_pool
 from services.router.domain.lead import Case, View
 from services.router.handlers.memory import Memory
@@ -18,7 +20,7 @@ from services.router.handlers.work import Work
 from tests.support.checks import router_violations
 from tests.support.installation import Installation
 from tests.support.office import Office, leads, members, offices, rule, scored, stage
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, waits_for_a_lock
 from tests.support.world import connected
 
 
@@ -69,6 +71,24 @@ async def test_replicas_with_a_shared_agent_never_exceed_a_cap(installation: Ins
         assert len(waiting) > 0, "the caps did not bite, so this proves nothing"
         assert Counter(agent for _, agent in owned)[fay] == 40
         await every_decision_can_be_made_again(one)
+
+
+async def test_one_waits_beside_a_groups_lock_and_others_learn_that_it_is_crowded(installation: Installation) -> None:
+    async with offices(installation, 3) as [one, other, third], connected(installation.admin_dsn) as watching:
+        async with contextlib.AsyncExitStack() as held:
+            for office in (one, other):
+                uow = await held.enter_async_context(office.database.begin())
+                assert not await store.queue_for_groups(uow, [7])
+            async with third.database.begin() as uow:
+                assert not await store.queue_for_groups(uow, [8])
+            queueing = asyncio.create_task(queued(third, [6, 7]))
+            await eventually(lambda: waits_for_a_lock(watching))
+        assert await queueing
+
+
+async def queued(office: Office, groups: list[int]) -> bool:
+    async with office.database.begin() as uow:
+        return await store.queue_for_groups(uow, groups)
 
 
 async def every_decision_can_be_made_again(office: Office) -> None:

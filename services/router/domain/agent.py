@@ -202,15 +202,15 @@ class Agent:
         cap = self.settings.caps.open
         return cap is None or self.open + work <= cap
 
-    def assign(self, day: str, hour: int, work: int) -> None:
-        """Opens one assignment of that much work, counted in the hour of that number of the day of that key."""
+    def assign(self, day: str, hour: int, work: int, *, leads: int = 1) -> None:
+        """Opens an assignment, or several, of that much work in all, counted in the hour of that number of the day of that key."""
         self.open += work
         keys = keys_of(day, hour)
         if day not in self.counts:
             self.counts = without_past(self.counts, day)
         counts = self.counts
         for key in keys:
-            counts[key] = counts.get(key, 0) + 1
+            counts[key] = counts.get(key, 0) + leads
         if keys[0] > self.latest:
             self.latest = keys[0]
 

@@ -98,8 +98,7 @@ async def state_before(row: Row, uow: UnitOfWork) -> GroupState | None:
         detail = f"No snapshot of group {row['group_id']} at ledger number {row['number']} was kept."
         raise conflict("not-kept", detail)
     state = GroupState.restore(snapshot)
-    for entry in await store.ledger_after(uow, row["group_id"], state.number, until=row["number"]):
-        state.apply(entry)
+    state.apply_all(await store.ledger_after(uow, row["group_id"], state.number, until=row["number"]))
     return state
 
 

@@ -38,9 +38,8 @@ class Memory:
     def catch_up(self, id: int, entries: Sequence[Entry]) -> None:
         """Takes committed entries into a remembered state; those that it has already are passed over."""
         state = self.states.pop(id)  # where one does not fit, it is no more believed
-        for entry in entries:
-            if entry.number > state.number:
-                state.apply(entry)
+        known = state.number
+        state.apply_all(entry for entry in entries if entry.number > known)
         self.states[id] = state
 
     def put_back(self, id: int, state: GroupState) -> None:

@@ -25,7 +25,7 @@ from shared.db.uow import UnitOfWork
 from shared.errors import Transient
 from shared.timers import Timer, set_timers
 
-SNAPSHOT_EVERY = 5_000  # ledger entries: some tenths of a second to fold, and a snapshot of a large group takes as long
+SNAPSHOT_EVERY = 10_000  # ledger entries: a tenth of a second to fold, and a snapshot of a large group takes as long
 READ_ON = 100  # entries that were there to be read ahead: meanwhile others will have written more
 QUEUES = "queue"  # of those at which a group's queues must be
 LOOK_AGAIN = timedelta(days=1)  # at the latest, though time alone changes nothing
@@ -64,7 +64,7 @@ class Work:
     async def lock(self, groups: Iterable[int]) -> None:
         """Locks these groups, in order, and brings their states up to date. Called once: locks are not taken out of order."""
         wanted = sorted(set(groups))
-        await store.queue_for_groups(self.uow, wanted)
+        self.uow.crowded = await store.queue_for_groups(self.uow, wanted)
         for id in wanted:
             await self._read_ahead(id)
         for row in await store.lock_groups(self.uow, wanted):
@@ -146,8 +146,7 @@ class Work:
             state = GroupState.restore(await store.group_snapshot(self.uow, id))
         self._snapshots[id] = number // SNAPSHOT_EVERY
         if state.number < number:
-            for entry in await store.ledger_after(self.uow, id, state.number):
-                state.apply(entry)
+            state.apply_all(await store.ledger_after(self.uow, id, state.number))
         return state
 
     async def leads(self, ids: Iterable[UUID], new: Mapping[UUID, Case] = MappingProxyType({})) -> dict[UUID, Case]:

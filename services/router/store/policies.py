@@ -133,18 +133,21 @@ async def open_groups(uow: UnitOfWork) -> list[Row]:
     return await uow.fetch("SELECT id, pools FROM router.groups WHERE closed_at IS NULL ORDER BY id")
 
 
-async def queue_for_groups(uow: UnitOfWork, ids: Sequence[int]) -> None:
-    """Waits, in this order, until one at most is before this unit of work at each group's lock: the one that holds it.
+async def queue_for_groups(uow: UnitOfWork, ids: Sequence[int]) -> bool:
+    """Waits, in this order, until one at most is before this unit of work at each group's lock: the one that holds it. Says whether more
+    were anywhere.
 
     Two have a place, held to the end of the transaction: who has the lock and who is next. So the next one can read what others committed
     while the lock is held, and has but one unit of work left to read under it, however many wait. Taken before any group's lock.
     """
-    await uow.execute(
-        "SELECT count(CASE WHEN pg_try_advisory_xact_lock(hashtext($2), 2 * g.id) OR pg_try_advisory_xact_lock(hashtext($2), 2 * g.id + 1) "
-        "THEN '' ELSE pg_advisory_xact_lock(hashtext($2), 2 * g.id + pg_backend_pid() % 2)::text END) FROM unnest($1::int[]) AS g(id)",
+    waited: bool = await uow.fetchval(
+        "SELECT bool_or(CASE WHEN pg_try_advisory_xact_lock(hashtext($2), 2 * g.id) "
+        "OR pg_try_advisory_xact_lock(hashtext($2), 2 * g.id + 1) THEN false "
+        "ELSE pg_advisory_xact_lock(hashtext($2), 2 * g.id + pg_backend_pid() % 2)::text = '' END) FROM unnest($1::int[]) AS g(id)",
         ids,
         PLACES_LOCK,
     )
+    return bool(waited)
 
 
 async def lock_groups(uow: UnitOfWork, ids: Iterable[int]) -> list[Row]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from services.router.domain import (
@@ -37,11 +40,12 @@ from services.router.domain import (
     presence_changed,
 )
 from services.router.domain.policy import Strategy, StrategyKind
-from tests.unit.router.worlds import ALead, Play, an_agent, deterministic, plays, steps
+from tests.unit.router.worlds import ALead, Play, an_agent, deterministic, plays, pool_lists, steps
 
 NOW = datetime(2026, 3, 28, 22, tzinfo=UTC)
 ANN, BEN, CYD = (UUID(int=number) for number in (1, 2, 3))
 LEAD = UUID(int=100)
+TODAY: dict[str, Any] = {"period": "2026-03-28", "hour": 23}  # in Berlin
 COUNTED = {"2026-03-28T00": 1, "2026-03-28": 1, "2026-W13": 1, "2026-03": 1}
 
 
@@ -58,6 +62,9 @@ def a_group(**agents: Agent) -> GroupState:
 
 def a_turn(number: int, agent_id: UUID, *, at: datetime = NOW, pool: str = "all", turn: bool = True) -> object:
     return assigned(number, at, agent_id=agent_id, lead_id=LEAD, pool=pool, turn=turn, period="2026-03-28")
+
+
+parts = st.lists(st.integers(1, 30), min_size=1, max_size=5)
 
 
 def assert_indexes_are_fresh(state: GroupState) -> None:
@@ -101,6 +108,115 @@ def test_the_ledger_folds_to_the_live_state_from_any_snapshot(
     assert resumed.snapshot() == whole.snapshot()
     whole.roll(play.state.last_now)  # time passes without entries too, when a decision queues a lead
     assert whole.snapshot() == play.state.snapshot()
+
+
+@deterministic
+@given(plays(), steps, parts)
+def test_what_is_folded_together_is_as_if_folded_one_by_one(
+    play: Play, happens: list[tuple[str, int, Agent]], lengths: list[int]
+) -> None:
+    for step in happens:
+        play.step(*step)
+    assert_folds_alike(play.opening, play.ledger, lengths)
+
+
+turns = st.tuples(
+    st.integers(0, 9), st.integers(0, 9), st.sets(st.integers(0, 5)), st.sets(st.integers(0, 5), max_size=2), st.booleans()
+)
+rooms = st.sampled_from([None, None, None, 50, 12, 3])
+
+
+@deterministic
+@given(pool_lists(), st.lists(st.tuples(rooms, rooms), min_size=6, max_size=6), st.lists(turns, min_size=5, max_size=90), parts)
+def test_turns_of_any_class_and_strategy_are_folded_alike(
+    pools: list[Pool], caps: list[tuple[int | None, int | None]], drawn: list[tuple[Any, ...]], lengths: list[int]
+) -> None:
+    """Some of the agents come to a cap among them, and then turns are taken all the same."""
+    members = {pool.name: sorted(member.agent_id for member in pool.members) for pool in pools}
+    ids = sorted({one for several in members.values() for one in several})
+    assume(ids)
+    roomy = {one: an_agent(day=day, open_cap=open) for one, (day, open) in zip(ids, caps, strict=False)}
+    live = GroupState(pools, roomy, now=NOW, carried={})
+    opening, ledger = live.snapshot(), []
+    for number, who, among, without, turn in drawn:
+        name = sorted(members)[number % len(members)]
+        if not (those := members[name]):
+            continue
+        agent_id = those[who % len(those)]
+        asked = frozenset({those[one % len(those)] for one in among} | {agent_id}) if among else None
+        of = live.pool(name).turns.name(asked)
+        out = {those[one % len(those)] for one in without} - {agent_id}
+        ledger.append(
+            assigned(
+                live.number + 1,
+                NOW,
+                agent_id=agent_id,
+                lead_id=LEAD,
+                pool=name,
+                turn=turn,
+                of=of,
+                without=out,
+                work=1 + who % 2,
+                **TODAY,
+            )
+        )
+        live.apply(ledger[-1])
+    assert_folds_alike(opening, ledger, lengths)
+    assert live.snapshot() == folded(opening, ledger).snapshot()
+
+
+def folded(opening: dict[str, Any], ledger: list[Entry]) -> GroupState:
+    state = GroupState.restore(opening)
+    state.apply_all(ledger)
+    return state
+
+
+def assert_folds_alike(opening: dict[str, Any], ledger: list[Entry], lengths: list[int]) -> None:
+    """One by one, and in parts of these lengths, again and again."""
+    one_by_one, together, left = GroupState.restore(opening), GroupState.restore(opening), list(ledger)
+    for entry in ledger:
+        one_by_one.apply(entry)
+    for length in itertools.cycle(lengths):
+        together.apply_all(left[:length])
+        if not (left := left[length:]):
+            break
+    assert together.snapshot() == one_by_one.snapshot()
+    assert together.next_change == one_by_one.next_change
+    assert_indexes_are_fresh(together)
+    for name in together.counters():
+        assert together.pool(name).stopped == one_by_one.pool(name).stopped
+        assert together.pool(name).turns.peek(NOW) == one_by_one.pool(name).turns.peek(NOW)
+
+
+def test_assignments_below_all_caps_are_taken_together_and_others_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    one_by_one = Spied(GroupState.apply)
+    monkeypatch.setattr(GroupState, "apply", one_by_one)
+    state = a_group(ann=an_agent(day=5))
+    entries = [assigned(n, NOW, agent_id=ANN, lead_id=LEAD, pool="all", turn=True, **TODAY) for n in range(1, 7)]
+    state.apply_all(entries[:4])
+    assert (one_by_one.calls, state.number, state.agent(ANN).received("2026-03-28")) == (0, 4, 4)
+    state.apply_all(entries[4:])
+    assert (one_by_one.calls, state.number, state.pool("all").stopped) == (2, 6, {Gate.DAY_CAP: 1})
+
+
+class Spied:
+    """A method that counts its calls."""
+
+    def __init__(self, method: Callable[..., Any]) -> None:
+        self.method, self.calls = method, 0
+
+    def __get__(self, owner: object, _: object) -> Callable[..., Any]:
+        def called(*args: Any) -> Any:
+            self.calls += 1
+            return self.method(owner, *args)
+
+        return called
+
+
+def test_a_gap_is_found_among_entries_that_are_taken_together() -> None:
+    gap = [assigned(n, NOW, agent_id=ANN, lead_id=LEAD, pool="all", turn=True, **TODAY) for n in (1, 2, 4)]
+    with pytest.raises(LedgerGap, match="entry 4 cannot follow entry 2"):
+        a_group().apply_all(gap)
 
 
 @deterministic

@@ -186,6 +186,19 @@ def caps_gate(agent: Agent, periods: Periods) -> Duty:
     return Duty(None, until)
 
 
+def caps_leave(agent: Agent, periods: Periods, leads: int, work: int) -> bool:
+    """Whether no cap stops the agent, nor would after so many more leads, of so much work together, in these periods."""
+    caps, counts = agent.caps, agent.counts
+    return (
+        (caps.open is None or agent.open + work + agent.settings.lightest <= caps.open)
+        and agent.latest <= periods.hour.key
+        and (caps.hour is None or counts.get(periods.hour.key, 0) + leads < caps.hour)
+        and (caps.day is None or counts.get(periods.day.key, 0) + leads < caps.day)
+        and (caps.week is None or counts.get(periods.week.key, 0) + leads < caps.week)
+        and (caps.month is None or counts.get(periods.month.key, 0) + leads < caps.month)
+    )
+
+
 def _was_reached(agent: Agent, period: Period, cap: int) -> bool:
     """Whether a later period begins at its cap: it was counted in before a change of zone."""
     return any(agent.counts[key] >= cap for key in later_keys(agent.counts, period))

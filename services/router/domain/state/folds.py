@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from uuid import UUID
 
 from services.router.domain.agent import Leave, Pause, Presence, Settings
+from services.router.domain.availability import caps_leave
 from services.router.domain.fairness import FAIRNESS_KINDS
 from services.router.domain.ledger import (
     AGENT_CHANGED,
@@ -18,7 +21,7 @@ from services.router.domain.ledger import (
     LedgerError,
     NotInGroup,
 )
-from services.router.domain.period import is_zone
+from services.router.domain.period import Periods, is_zone
 from services.router.domain.pool_state import PoolState
 from services.router.domain.state.seats import Seat, Seats
 from services.router.domain.strategies import EVERYONE
@@ -40,10 +43,60 @@ def fold(entry: Entry, seat: Seat, seats: Seats, pools: Pools) -> int | None:
         seats.look_again(seat)
     if seats.to_settle:
         seats.settle()
-    if seat.following and kind in _OF_WORK:
-        for pool in seat.following:
-            pool.hold(seat.agent_id, seat.agent)
+    if kind in _OF_WORK:
+        _hold(seat)
     return turn
+
+
+@dataclass(slots=True)
+class _Share:
+    """What of the assignments that are applied at once is an agent's."""
+
+    seat: Seat
+    today: Periods
+    leads: int = 0
+    work: int = 0
+
+
+def assign_together(entries: Sequence[Entry], seats: Seats, pools: Pools) -> bool:
+    """Applies assignments of one moment, at less cost than `fold` of each. False, with nothing done, where the outcome might be another.
+
+    An agent's counts only grow by them: whoever may receive after the last of them could all along, so gates are looked at once, at the
+    end. Whoever comes to a cap among them is for `fold`. Raises LedgerError for one that does not fit, with others applied.
+    """
+    shares: dict[UUID | None, _Share] = {}
+    for _, _, _, agent_id, _, _, data in entries:
+        share = shares.get(agent_id)
+        if share is None:
+            seat = seats.of(agent_id)
+            share = shares[agent_id] = _Share(seat, seats.today(seat))
+        today = share.today
+        if data["period"] != today.day.key or data.get("hour", 0) != today.number:
+            return False
+        share.leads += 1
+        share.work += data.get("work", 1)
+    if not all(map(_stays_free, shares.values())):
+        return False
+    for entry in entries:
+        if entry.data["turn"]:
+            _take(entry, shares[entry.agent_id].seat, pools)
+    for share in shares.values():
+        seat, today = share.seat, share.today
+        seat.agent.assign(today.day.key, today.number, share.work, leads=share.leads)
+        seats.book(seat)
+        _hold(seat)
+    return True
+
+
+def _stays_free(share: _Share) -> bool:
+    seat = share.seat
+    untroubled = seat.gate is None and seat.back is None and not seat.agent.leaves
+    return untroubled and caps_leave(seat.agent, share.today, share.leads, share.work)
+
+
+def _hold(seat: Seat) -> None:
+    for pool in seat.following:
+        pool.hold(seat.agent_id, seat.agent)
 
 
 def _assigned(entry: Entry, seat: Seat, seats: Seats, pools: Pools) -> int | None:

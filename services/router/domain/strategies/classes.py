@@ -118,9 +118,7 @@ class Classes:
         return self._up_to_date(self._classes[name]) if isinstance(name, int) else self.of(self._sets.from_text(name))
 
     def keep(self, held: RequirementClass) -> int:
-        """Numbers a class, where it is not numbered yet; returns its number."""
-        if held.number is not None:
-            return held.number
+        """Numbers a class that is not numbered yet; returns its number."""
         self._last_number += 1
         self._add(self._last_number, held)
         self._draft = None

@@ -127,7 +127,7 @@ class Turns:
         taken = self._classes.named(of)
         if agent_id not in taken.members:
             raise KeyError(agent_id)
-        number = self._classes.keep(taken)
+        number = self._classes.keep(taken) if taken.number is None else taken.number
         self._standings.take(agent_id)
         if without:
             with taken.sitting_out(without):

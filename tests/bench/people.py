@@ -2,7 +2,7 @@
 
 Names are about as frequent as likeness/weigh has them: one person in 132,000 has the same full name. So the fuzzy recogniser finds
 people to compare, as it does in life. It merges none of them, which a count of leads relies on: no first name is a variant of another,
-no phone number is one slip away from another, and the mailboxes of a company are numbered.
+no phone number is one slip away from another, no company's name is close to another's, and the mailboxes of a company are numbered.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ENDS = _listed(
 )
 LAST = [stem + end for stem in _STEMS for end in _ENDS]
 
-_TRADES = _listed("Analytics Boatworks Cinemas Dairies Estates Freight Gardens")
+_TRADES = _listed("Analytics Boatworks Cinemas Dairies Estates Freight Gardens Harbours Insurance Jewellers Kitchens")
 COMPANIES = 499
 _NAMES = [f"{LAST[37 * n % len(LAST)]} {_TRADES[n % len(_TRADES)]}" for n in range(COMPANIES)]
 _COMPANIES = [(f"{name} LLC", f"{name.replace(' ', '-')}.example".lower()) for name in _NAMES]

@@ -39,6 +39,13 @@ def test_no_two_people_are_taken_for_one(apart: int) -> None:
         assert weigh(kept_of(n).profile, kept_of(n + apart).profile).score < SUGGESTED
 
 
+def test_no_two_of_one_name_are_taken_for_one_whatever_their_companies() -> None:
+    for one in range(COMPANIES):
+        known = kept_of(one).profile
+        for other in range(one + NAMESAKES, PEOPLE, NAMESAKES):
+            assert weigh(known, kept_of(other).profile).score < SUGGESTED, (person(one), person(other))
+
+
 def test_no_first_name_is_a_variant_of_another() -> None:
     for one, other in itertools.combinations(FIRST, 2):
         assert compare_first(fold(one), fold(other)) is Agreement.DIFFERS

@@ -1,9 +1,9 @@
 """What intake accepts with the code of several checkouts, or with an empty database and a full one, in turn on one machine.
 
-    python -m tests.bench.in_turn before=../old now=. full=.:1000000 --rounds 8
+    python -m tests.bench.in_turn before=../old now=. full=.:1000000 strangers=.:1000000:new --rounds 8
 
-A side is a name and a checkout, with `:CONTACTS` for a database that has known so many people (in this checkout's schema). The pace of a
-machine shared with others changes within minutes, so each round runs every side once, every other round backwards, and what counts is a
+A side is a name and a checkout, with `:CONTACTS` for a database that has known so many people (in this checkout's schema). Some of these
+send leads again, unless it says `:new`: then the load is what an empty database gets. The pace of a machine shared with others changes within minutes, so each round runs every side once, every other round backwards, and what counts is a
 side's part of the first one in the same round. Prints a line a run, then the medians. The checkouts' own Python environments are not used.
 """
 
@@ -51,11 +51,12 @@ print(json.dumps(shown["intake"]))
 
 
 class Side(NamedTuple):
-    """The code of a checkout, and how many contacts its database knows at the start."""
+    """The code of a checkout, how many contacts its database knows at the start, and whether only others send leads."""
 
     name: str
     checkout: Path
     contacts: int = 0
+    strangers: bool = False
 
 
 class Run(NamedTuple):
@@ -71,13 +72,15 @@ class Run(NamedTuple):
 
 
 def side(text: str) -> Side:
-    """`name=checkout` or `name=checkout:contacts`."""
+    """`name=checkout`, `name=checkout:contacts` or `name=checkout:contacts:new`."""
     name, _, rest = text.partition("=")
-    folder, _, contacts = rest.partition(":")
+    folder, *past = rest.split(":")
+    if len(past) > 2 or (past and not past[0].isdigit()) or past[1:] not in ([], ["new"]):
+        raise argparse.ArgumentTypeError(f"{text}: behind the checkout comes :CONTACTS, or :CONTACTS:new, or nothing")
     checkout = Path(folder).resolve()
     if not (checkout / "services" / "intake").is_dir():
         raise argparse.ArgumentTypeError(f"{text}: no checkout of Handoff at {checkout}")
-    return Side(name, checkout, int(contacts or 0))
+    return Side(name, checkout, int(past[0]) if past else 0, len(past) == 2)
 
 
 async def measured(one: Side, environment: Environment, past: Past | None, arguments: argparse.Namespace) -> Run:
@@ -92,13 +95,17 @@ async def measured(one: Side, environment: Environment, past: Past | None, argum
 
 
 class Running(NamedTuple):
-    """Intake of a side, ready to take leads at `url`; `dsn` is of its database, as superuser."""
+    """Intake of a side, ready to take leads at `url`; `dsn` is of its database, as superuser.
+
+    Of the first `known` people some send leads again; new ones are those from number `known` + `first` on.
+    """
 
     child: Child
     dsn: str
     url: str
     headers: dict[str, str]
     known: int
+    first: int
 
 
 async def _served(one: Side, environment: Environment, dsn: str, role_dsn: str, arguments: argparse.Namespace) -> Run:
@@ -115,7 +122,8 @@ async def _served(one: Side, environment: Environment, dsn: str, role_dsn: str, 
     child = await Child.start("intake", "services.intake", log=environment.folder / "intake.log", env=env, cwd=one.checkout)
     try:
         await _ready(child, address, headers)
-        running = Running(child, dsn, f"{address}/v1/leads", headers, one.contacts)
+        known, first = (0, one.contacts) if one.strangers else (one.contacts, 0)
+        running = Running(child, dsn, f"{address}/v1/leads", headers, known, first)
         return await _loaded(running, environment, arguments)
     finally:
         await child.stop()
@@ -138,16 +146,17 @@ async def _ready(child: Child, address: str, headers: dict[str, str]) -> None:
 async def _loaded(running: Running, environment: Environment, arguments: argparse.Namespace) -> Run:
     connection = await asyncpg.connect(running.dsn)
     try:
-        await _load(running, environment, connections=arguments.connections, total=arguments.warm_up)
+        first, connections = running.first, arguments.connections
+        await _load(running, environment, connections=connections, total=arguments.warm_up, first_sequence=first)
         await _at_rest(connection)
         roots = {"intake": running.child.pid, **await environment.backing_processes()}
         before, written = Usage.of(roots), await connection.fetchval("SELECT pg_current_wal_lsn()")
         said = await _load(
             running,
             environment,
-            connections=arguments.connections,
+            connections=connections,
             seconds=arguments.seconds,
-            first_sequence=arguments.warm_up,
+            first_sequence=first + arguments.warm_up,
         )
         came = Usage.of(roots).since(before)
         log_bytes = await connection.fetchval("SELECT pg_current_wal_lsn() - $1::pg_lsn", written)
@@ -240,7 +249,7 @@ def summary(sides: list[Side], runs: dict[str, list[Run]]) -> str:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.in_turn", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
-        "sides", nargs="+", type=side, metavar="NAME=CHECKOUT[:CONTACTS]", help="the first is what others are compared to"
+        "sides", nargs="+", type=side, metavar="NAME=CHECKOUT[:CONTACTS[:new]]", help="the first is what others are compared to"
     )
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--connections", type=int, default=64)

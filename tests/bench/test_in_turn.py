@@ -15,9 +15,16 @@ def run(rate: float, us: float) -> Run:
     return Run(rate=rate, p50_ms=9.0, coming_us=us, intake_us=us / 2, rested_us=2 * us, log_bytes=6144.0, stolen=0.0)
 
 
-def test_a_side_is_a_name_a_checkout_and_how_many_are_known() -> None:
+def test_a_side_is_a_name_a_checkout_and_who_is_known() -> None:
     assert side(f"now={ROOT}") == Side("now", ROOT, 0)
     assert side(f"full={ROOT}:1000000") == Side("full", ROOT, 1_000_000)
+    assert side(f"full={ROOT}:1000000:new") == Side("full", ROOT, 1_000_000, strangers=True)
+
+
+@pytest.mark.parametrize("behind", [":", ":many", ":10:old", ":10:new:new"])
+def test_what_else_stands_behind_a_checkout_is_refused(behind: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="behind the checkout comes :CONTACTS"):
+        side(f"now={ROOT}{behind}")
 
 
 def test_a_folder_that_is_no_checkout_is_refused_with_its_name(tmp_path: Path) -> None:

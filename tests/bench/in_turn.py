@@ -3,8 +3,9 @@
     python -m tests.bench.in_turn before=../old now=. full=.:1000000 strangers=.:1000000:new --rounds 8
 
 A side is a name and a checkout, with `:CONTACTS` for a database that has known so many people (in this checkout's schema). Some of these
-send leads again, unless it says `:new`: then the load is what an empty database gets. The pace of a machine shared with others changes within minutes, so each round runs every side once, every other round backwards, and what counts is a
-side's part of the first one in the same round. Prints a line a run, then the medians. The checkouts' own Python environments are not used.
+send leads again, unless it says `:new`: then the load is what an empty database gets. The pace of a machine shared with others changes
+within minutes, so each round runs every side once, every other round backwards, and what counts is a side's part of the first one in the
+same round. Prints a line a run, then the medians. The checkouts' own Python environments are not used.
 """
 
 from __future__ import annotations

@@ -35,6 +35,10 @@ _encode = msgspec.json.Encoder().encode
 T = TypeVar("T")
 Row: TypeAlias = Mapping[str, Any]
 
+# Of connections whose statements find all rows by key. A plan is made once, whatever arguments come; and since it stays while tables
+# grow, it reads none of them through, also where they are empty.
+BY_KEY = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "random_page_cost": "1"}
+
 
 class Database:
     """One service's database: a pool, the schema's name, and what the process remembers between units of work."""
@@ -49,12 +53,16 @@ class Database:
         self.inserts = together.Inserts()
         self.committed: Callable[[], None] = lambda: None  # the relay listens: there may be something to publish
         self._engine = _engine(dsn, pool_size)
+        self._by_key = _engine(dsn, pool_size, BY_KEY)  # connects when it is first asked to
 
     @contextlib.asynccontextmanager
-    async def begin(self) -> AsyncIterator[UnitOfWork]:
-        """Opens a unit of work and commits it at the end of the block. Raises Transient, Permanent or OutcomeUnknown."""
+    async def begin(self, *, by_key: bool = False) -> AsyncIterator[UnitOfWork]:
+        """Opens a unit of work and commits it at the end of the block. Raises Transient, Permanent or OutcomeUnknown.
+
+        `by_key`: its statements find all rows by key, and there are so many such units that planning them anew would cost as much again.
+        """
         with translated():
-            async with self._engine.connect() as connection:
+            async with (self._by_key if by_key else self._engine).connect() as connection:
                 driver = await _alive(connection)
                 uow = UnitOfWork(self, connection, driver)
                 try:
@@ -68,6 +76,7 @@ class Database:
 
     async def close(self) -> None:
         await self._engine.dispose()
+        await self._by_key.dispose()
 
 
 class UnitOfWork:
@@ -273,7 +282,7 @@ async def _alive(connection: AsyncConnection) -> asyncpg.Connection:
         await connection.invalidate()
 
 
-def _engine(dsn: str, pool_size: int) -> AsyncEngine:
+def _engine(dsn: str, pool_size: int, settings: Mapping[str, str] | None = None) -> AsyncEngine:
     url = make_url(dsn).set(drivername="postgresql+asyncpg")
     return create_async_engine(
         url,
@@ -283,5 +292,5 @@ def _engine(dsn: str, pool_size: int) -> AsyncEngine:
         pool_timeout=2,
         json_serializer=to_json,
         json_deserializer=msgspec.json.decode,
-        connect_args={"timeout": 5, "server_settings": {"jit": "off"}},
+        connect_args={"timeout": 5, "server_settings": {"jit": "off", **(settings or {})}},
     )

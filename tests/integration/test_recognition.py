@@ -12,10 +12,14 @@ import asyncpg
 import httpx
 import pytest
 
+from services.intake.api.leads import answer_one, read_leads
+from services.intake.handlers.receive import Submission, receive
 from services.intake.handlers.weighing import merge_next, weigh_step
 from services.intake.store import matches
 from shared.clock import SystemClock
+from shared.db.answers import Answer
 from shared.db.uow import Database
+from tests.support.events import CAUSE
 from tests.support.installation import Installation
 from tests.support.waiting import eventually
 
@@ -92,6 +96,30 @@ async def test_the_same_person_again_touches_the_lead_they_have(api: httpx.Async
     assert again["lead_id"] == first["lead_id"]
     assert await events_of(rows, first["lead_id"]) == [("LeadReceived", 1), ("LeadTouched", 2)]
     assert await rows.fetchval("SELECT count(*) FROM intake.contacts") == 1
+
+
+async def test_a_group_reads_no_table_through_also_where_all_are_empty_when_its_statements_are_planned(
+    api: httpx.AsyncClient, database: Database
+) -> None:
+    await make_source(api)
+    people = [
+        {"source": "website", "external_id": f"n-{n}", **ADA, "email": f"p{n}@example.com", "phone": None} for n in range(8)
+    ]
+    ways, statuses = [], []
+    for moment in range(4):  # new, then known; each statement is planned by the second time at the latest
+        sent = [json.dumps({**person, "external_id": f"{moment}-{n}"}).encode() for n, person in enumerate(people)]
+        async with database.begin(by_key=True) as uow:
+            answers = await receive([Submission(read_leads(body)[0], CAUSE, answer_one) for body in sent], uow)
+            statuses.append({json.loads(answer.content)["status"] for answer in answers if isinstance(answer, Answer)})
+            ways.append(await uow.fetchrow(READ_THROUGH))
+    assert statuses == [{"accepted"}, {"touched"}, {"touched"}, {"touched"}]
+    assert [(way["through"], way["by_key"] > 0) for way in ways if way] == [(None, True)] * 4
+
+
+READ_THROUGH = (
+    "SELECT string_agg(relname, ', ') FILTER (WHERE seq_scan > 0) AS through, sum(idx_scan) AS by_key "
+    "FROM pg_stat_xact_user_tables WHERE schemaname = 'intake'"
+)
 
 
 async def test_the_same_person_is_one_lead_however_many_come_at_once(api: httpx.AsyncClient, rows: asyncpg.Connection) -> None:

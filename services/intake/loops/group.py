@@ -130,7 +130,7 @@ class GroupWriter:
 
     async def _write(self, group: list[_Waiting]) -> None:
         try:
-            async with self._database.begin() as uow:
+            async with self._database.begin(by_key=True) as uow:
                 results = await receive([waiting.submission for waiting in group], uow)
             self._fault = None
         except Exception as error:  # noqa: BLE001 - whatever it is, the waiting requests are told

@@ -39,7 +39,7 @@ class Books:
         self.open.set()
 
     @contextlib.asynccontextmanager
-    async def begin(self) -> AsyncIterator[None]:
+    async def begin(self, *, by_key: bool) -> AsyncIterator[None]:
         yield
 
     async def receive(self, submissions: Sequence[Submission], uow: None) -> list[Answer]:

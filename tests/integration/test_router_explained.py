@@ -17,8 +17,10 @@ from services.router.handlers import attendance, explaining
 from shared.auth import Role
 from shared.contracts.envelope import Cause
 from shared.telemetry import new_traceparent
+from tests.support.decisions import decision_faults
 from tests.support.installation import Installation
 from tests.support.office import NOON, Office, SetClock, erased, leads, members, merged, rule, scored, stage, unmerged
+from tests.support.world import connected
 
 NOWHERE = UUID(int=7)
 ELIGIBLE = {Verdict.RECEIVED, Verdict.NO_ROOM, Verdict.OTHERS_WAITED, Verdict.NOT_IN_TURN, Verdict.PLACED}
@@ -110,7 +112,7 @@ class History:
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_every_decision_of_a_random_history_is_made_again_and_explained_for_everybody(
-    office: Office, clock: SetClock, monkeypatch: pytest.MonkeyPatch, seed: int
+    office: Office, clock: SetClock, installation: Installation, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     monkeypatch.setattr("services.router.handlers.work.SNAPSHOT_EVERY", 15)
     history = History(office, clock, seed)
@@ -122,6 +124,8 @@ async def test_every_decision_of_a_random_history_is_made_again_and_explained_fo
     rows = await office.rows("SELECT * FROM router.decisions ORDER BY id")
     assert {row["outcome"] for row in rows} == {"assigned", "queued", "rejected", "restored"}
     assert await office.rows("SELECT FROM router.snapshots WHERE number > 0"), "no snapshot was replaced, so this proves less"
+    async with connected(installation.admin_dsn) as connection:
+        assert await decision_faults(connection) == []
     verdicts: Counter[Verdict] = Counter()
     for row in rows:
         made = await office.do(lambda uow, row=row: explaining.replay(row["id"], uow))  # type: ignore[misc]

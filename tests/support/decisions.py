@@ -66,10 +66,11 @@ async def _replayed(connection: asyncpg.Connection, group: int, rows: Sequence[R
     state, faults = GroupState.restore(kept.pop(0)), []
     entries = await connection.fetch("SELECT * FROM router.ledger WHERE group_id = $1 ORDER BY number", group)
     for entry in (*entries, None):
-        for row in made.pop(state.number, []):
-            faults += _compared(row, policies, state)
+        # Before the decisions that stand on it: the next unit of work made them later, and they let time pass.
         if state.number in kept and not _is_snapshot(state, kept.pop(state.number)):
             faults.append(f"group {group}: its snapshot at {state.number} is not the fold of its ledger")
+        for row in made.pop(state.number, []):
+            faults += _compared(row, policies, state)
         try:
             if entry:
                 state.apply(Entry(**{name: entry[name] for name in ENTRY}))

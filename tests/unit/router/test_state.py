@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest import mock
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -188,29 +188,14 @@ def assert_folds_alike(opening: dict[str, Any], ledger: list[Entry], lengths: li
         assert together.pool(name).turns.peek(NOW) == one_by_one.pool(name).turns.peek(NOW)
 
 
-def test_assignments_below_all_caps_are_taken_together_and_others_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    one_by_one = Spied(GroupState.apply)
-    monkeypatch.setattr(GroupState, "apply", one_by_one)
+def test_assignments_below_all_caps_are_taken_together_and_others_one_by_one() -> None:
     state = a_group(ann=an_agent(day=5))
     entries = [assigned(n, NOW, agent_id=ANN, lead_id=LEAD, pool="all", turn=True, **TODAY) for n in range(1, 7)]
-    state.apply_all(entries[:4])
-    assert (one_by_one.calls, state.number, state.agent(ANN).received("2026-03-28")) == (0, 4, 4)
-    state.apply_all(entries[4:])
-    assert (one_by_one.calls, state.number, state.pool("all").stopped) == (2, 6, {Gate.DAY_CAP: 1})
-
-
-class Spied:
-    """A method that counts its calls."""
-
-    def __init__(self, method: Callable[..., Any]) -> None:
-        self.method, self.calls = method, 0
-
-    def __get__(self, owner: object, _: object) -> Callable[..., Any]:
-        def called(*args: Any) -> Any:
-            self.calls += 1
-            return self.method(owner, *args)
-
-        return called
+    with mock.patch.object(GroupState, "apply", autospec=True, side_effect=GroupState.apply) as one_by_one:
+        state.apply_all(entries[:4])
+        assert (one_by_one.call_count, state.number, state.agent(ANN).received("2026-03-28")) == (0, 4, 4)
+        state.apply_all(entries[4:])
+        assert (one_by_one.call_count, state.number, state.pool("all").stopped) == (2, 6, {Gate.DAY_CAP: 1})
 
 
 def test_a_gap_is_found_among_entries_that_are_taken_together() -> None:

@@ -159,17 +159,11 @@ def caps_gate(agent: Agent, periods: Periods) -> Duty:
     """The first cap that is reached."""
     settings = agent.settings
     caps, counts = settings.caps, agent.counts
+    if caps_leave(agent, periods):  # what is true of nearly everybody, asked without a loop: each assignment asks it
+        return _FREE
     if caps.open is not None and agent.open + settings.lightest > caps.open:
         return _FULL
     counted_later = agent.latest > periods.hour.key
-    if (  # what is true of nearly everybody, asked without a loop: each assignment asks it
-        not counted_later
-        and (caps.hour is None or counts.get(periods.hour.key, 0) < caps.hour)
-        and (caps.day is None or counts.get(periods.day.key, 0) < caps.day)
-        and (caps.week is None or counts.get(periods.week.key, 0) < caps.week)
-        and (caps.month is None or counts.get(periods.month.key, 0) < caps.month)
-    ):
-        return _FREE
     until = None
     for gate, cap, period in (
         (Gate.HOUR_CAP, caps.hour, periods.hour),
@@ -186,8 +180,8 @@ def caps_gate(agent: Agent, periods: Periods) -> Duty:
     return Duty(None, until)
 
 
-def caps_leave(agent: Agent, periods: Periods, leads: int, work: int) -> bool:
-    """Whether no cap stops the agent, nor would after so many more leads, of so much work together, in these periods."""
+def caps_leave(agent: Agent, periods: Periods, leads: int = 0, work: int = 0) -> bool:
+    """Whether no cap stops the agent, now or later, nor would after so many more leads, of so much work together, in these periods."""
     caps, counts = agent.caps, agent.counts
     return (
         (caps.open is None or agent.open + work + agent.settings.lightest <= caps.open)
